@@ -1,0 +1,243 @@
+//! The store beside plain SQL on DuckDB, in one run: bytes a point, ingest, and the questions Q1 to Q7.
+//!
+//! `cargo bench -p metrics-benches --bench storage -- --points 10000000`
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Parser;
+use metrics_benches::{Workload, cpu_seconds, median_ms, memory_mib};
+use metrics_core::{
+    Aggregate, Engine, GroupBy, LabelFilter, MICROS_PER_DAY, Options, Per, QueryRequest, Resolution, Timestamp,
+};
+
+/// Measures the store beside plain SQL.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Points to load.
+    #[arg(long, default_value_t = 2_000_000)]
+    points: usize,
+    /// Hosts; each has ten metrics.
+    #[arg(long, default_value_t = 100)]
+    hosts: usize,
+    /// Times that each question is asked.
+    #[arg(long, default_value_t = 15)]
+    runs: usize,
+    /// Leaves plain DuckDB out.
+    #[arg(long)]
+    alone: bool,
+    /// Given by `cargo bench`; without effect.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+const METRICS: usize = 10;
+/// Ticks in one write.
+const TICKS: usize = 20;
+
+/// One question with both ways to answer it.
+struct Question {
+    name: &'static str,
+    ask: Box<dyn Fn(&Engine) -> Result<usize>>,
+    sql: String,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let folder = tempfile::tempdir()?;
+    let workload = Workload::new(arguments.hosts, METRICS);
+    println!(
+        "{} points, {} series, a point each 10 s; {} runs of each question",
+        arguments.points,
+        workload.series(),
+        arguments.runs
+    );
+    let engine = load_engine(&folder.path().join("store.duckdb"), workload.clone(), arguments.points)?;
+    let plain = if arguments.alone {
+        None
+    } else {
+        Some(load_plain(&folder.path().join("plain.duckdb"), workload.clone(), arguments.points)?)
+    };
+    let ticks = arguments.points.div_ceil(workload.series()) as i64;
+    let end = metrics_benches::START_MICROS + ticks * workload.step_micros;
+    println!("\n| question | store, ms p50 | plain SQL, ms p50 | plain / store | rows |");
+    println!("| --- | --- | --- | --- | --- |");
+    for question in questions(end, arguments.hosts) {
+        let mut rows = 0;
+        let ours = time(arguments.runs, || {
+            rows = (question.ask)(&engine)?;
+            Ok(())
+        })?;
+        let theirs = match &plain {
+            Some(plain) => time(arguments.runs.min(5), || plain_rows(plain, &question.sql).map(|_| ()))?,
+            None => f64::NAN,
+        };
+        println!("| {} | {ours:.3} | {theirs:.3} | {:.1} | {rows} |", question.name, theirs / ours);
+    }
+    if let Some((now, peak)) = memory_mib() {
+        println!("\nmemory of this process: {now:.0} MiB, at its peak {peak:.0} MiB");
+    }
+    Ok(())
+}
+
+fn time(runs: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    work()?;
+    let mut seconds = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let begun = Instant::now();
+        work()?;
+        seconds.push(begun.elapsed().as_secs_f64());
+    }
+    Ok(median_ms(seconds))
+}
+
+/// What loading cost, to print: wall and processor time leave out the making of the points.
+struct Cost {
+    wall: Duration,
+    cpu: f64,
+}
+
+fn report(what: &str, points: usize, cost: &Cost, bytes: u64) {
+    println!(
+        "{what}: {:.2} M points/s, {:.2} M points/CPU s, {:.2} bytes/point in the file",
+        points as f64 / cost.wall.as_secs_f64() / 1e6,
+        points as f64 / cost.cpu / 1e6,
+        bytes as f64 / points as f64
+    );
+}
+
+fn load_engine(path: &Path, mut workload: Workload, points: usize) -> Result<Engine> {
+    let engine = Engine::open_with(path, Options::default())?;
+    let mut cost = Cost { wall: Duration::ZERO, cpu: 0.0 };
+    let mut left = points.div_ceil(workload.series());
+    while left > 0 {
+        let ticks = TICKS.min(left);
+        left -= ticks;
+        let batch = workload.next_batch(ticks);
+        let (begun, cpu) = (Instant::now(), cpu_seconds().unwrap_or(f64::NAN));
+        engine.write(batch)?.wait()?;
+        cost.wall += begun.elapsed();
+        cost.cpu += cpu_seconds().unwrap_or(f64::NAN) - cpu;
+    }
+    let begun = Instant::now();
+    engine.compact()?;
+    println!("store, compaction of the rest: {:.1} s", begun.elapsed().as_secs_f64());
+    let stats = engine.stats();
+    report("store, one write at a time", points, &cost, stats.file_bytes + stats.wal_bytes);
+    let begun = Instant::now();
+    engine.close()?;
+    let closed = begun.elapsed();
+    let begun = Instant::now();
+    let engine = Engine::open(path)?;
+    println!(
+        "store: closed in {:.2} s, opened in {:.2} s, {} chunks",
+        closed.as_secs_f64(),
+        begun.elapsed().as_secs_f64(),
+        engine.stats().chunks
+    );
+    Ok(engine)
+}
+
+fn load_plain(path: &Path, mut workload: Workload, points: usize) -> Result<duckdb::Connection> {
+    let connection = duckdb::Connection::open(path)?;
+    connection.execute_batch("CREATE TABLE points(series UBIGINT, ts BIGINT, value DOUBLE)")?;
+    let mut cost = Cost { wall: Duration::ZERO, cpu: 0.0 };
+    let mut left = points.div_ceil(workload.series());
+    while left > 0 {
+        let ticks = TICKS.min(left);
+        left -= ticks;
+        let batch = workload.next_record_batch(ticks);
+        let (begun, cpu) = (Instant::now(), cpu_seconds().unwrap_or(f64::NAN));
+        let mut appender = connection.appender("points")?;
+        appender.append_record_batch(batch)?;
+        appender.flush()?;
+        drop(appender);
+        cost.wall += begun.elapsed();
+        cost.cpu += cpu_seconds().unwrap_or(f64::NAN) - cpu;
+    }
+    connection.execute_batch("CHECKPOINT")?;
+    report("plain DuckDB, arrival order", points, &cost, std::fs::metadata(path)?.len());
+    Ok(connection)
+}
+
+fn plain_rows(connection: &duckdb::Connection, sql: &str) -> Result<usize> {
+    let mut statement = connection.prepare(sql)?;
+    Ok(statement.query_arrow([])?.map(|batch| batch.num_rows()).sum())
+}
+
+fn questions(end: i64, hosts: usize) -> Vec<Question> {
+    let day = end - MICROS_PER_DAY;
+    let one = hosts / 2;
+    let metric = |metric: usize| vec![Workload::metric_name(metric)];
+    let all: Vec<String> = (0..METRICS).map(Workload::metric_name).collect();
+    let host = LabelFilter::equal("host", Workload::host_name(one));
+    let series = one as u64 + 3 * hosts as u64;
+    let request = |names: Vec<String>, from: i64, per, agg, filter: Option<LabelFilter>, group_by| {
+        let times = (Timestamp::clamped(from), Timestamp::clamped(end));
+        let mut request = QueryRequest::new(names, times.0, times.1).expect("valid names");
+        request.per = Per::Every(per);
+        request.aggregates = vec![agg];
+        request.filters = filter.into_iter().collect();
+        request.group_by = group_by;
+        request
+    };
+    let ask = |request: QueryRequest| -> Box<dyn Fn(&Engine) -> Result<usize>> {
+        Box::new(move |engine| Ok(engine.query(&request)?.series.iter().map(|series| series.time.len()).sum()))
+    };
+    let windows = |width: &str, what: &str, condition: String, group: &str| {
+        format!("SELECT {group} ts // {width}, {what} FROM points WHERE {condition} GROUP BY ALL")
+    };
+    let (minute, hour) = ("60000000", "3600000000");
+    let p95 = "p95".parse().expect("an aggregate");
+    let in_metric = format!("series BETWEEN {} AND {} AND ts >= {day}", 3 * hosts, 4 * hosts - 1);
+    let in_series = format!("series = {series} AND ts >= {day}");
+    let by_series = GroupBy::Series;
+    vec![
+        Question {
+            name: "Q1 minute averages, one series, the last day",
+            ask: ask(request(metric(3), day, Resolution::MINUTE, Aggregate::Avg, Some(host.clone()), GroupBy::Nothing)),
+            sql: windows(minute, "avg(value)", in_series.clone(), ""),
+        },
+        Question {
+            name: "Q2 hour averages, one series, the last day",
+            ask: ask(request(metric(3), day, Resolution::Hour, Aggregate::Avg, Some(host.clone()), GroupBy::Nothing)),
+            sql: windows(hour, "avg(value)", in_series.clone(), ""),
+        },
+        Question {
+            name: "Q2 hour averages, one series, all the time",
+            ask: ask(request(metric(3), 0, Resolution::Hour, Aggregate::Avg, Some(host.clone()), GroupBy::Nothing)),
+            sql: windows(hour, "avg(value)", format!("series = {series}"), ""),
+        },
+        Question {
+            name: "Q2 day averages, one series, all the time",
+            ask: ask(request(metric(3), 0, Resolution::Day, Aggregate::Avg, Some(host.clone()), GroupBy::Nothing)),
+            sql: windows("86400000000", "avg(value)", format!("series = {series}"), ""),
+        },
+        Question {
+            name: "Q3 hour averages, one metric, hosts apart, the last day",
+            ask: ask(request(metric(3), day, Resolution::Hour, Aggregate::Avg, None, by_series.clone())),
+            sql: windows(hour, "avg(value)", in_metric, "series,"),
+        },
+        Question {
+            name: "Q4 hour averages, every series apart, the last day",
+            ask: ask(request(all.clone(), day, Resolution::Hour, Aggregate::Avg, None, by_series.clone())),
+            sql: windows(hour, "avg(value)", format!("ts >= {day}"), "series,"),
+        },
+        Question {
+            name: "Q5 95th percentile per hour, one series, the last day",
+            ask: ask(request(metric(3), day, Resolution::Hour, p95, Some(host), GroupBy::Nothing)),
+            sql: windows(hour, "quantile_cont(value, 0.95)", in_series, ""),
+        },
+        Question {
+            name: "Q6 latest value of every series",
+            ask: Box::new(|engine| Ok(engine.series(None, &[]).len())),
+            sql: "SELECT series, arg_max(value, ts) FROM points GROUP BY ALL".into(),
+        },
+        Question {
+            name: "Q7 metric names",
+            ask: Box::new(|engine| Ok(engine.metric_names().len())),
+            sql: format!("SELECT DISTINCT series // {hosts} FROM points"),
+        },
+    ]
+}

@@ -1,0 +1,365 @@
+//! What the command line takes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use metrics_core::{Labels, MetricName, parse_duration_micros};
+
+use crate::simulator::MOST_METRICS;
+
+/// Metrics on one machine: serve, ingest, query and plot.
+///
+/// Every command that reads or writes points works on a store's file in this process (--db) or on a running server
+/// (--url). One process owns the file: while a server runs on it, use --url.
+#[derive(Debug, Parser)]
+#[command(name = "metrics-cli", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Least severe messages written to stderr; without it RUST_LOG decides, else warnings (serve: info)
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Global options")]
+    pub(crate) log_level: Option<LogLevel>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// The store's file [env: METRICS_DB] [default: metrics.duckdb]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) db: Option<PathBuf>,
+    /// A running server, such as http://127.0.0.1:8080 [env: METRICS_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the HTTP server on the store's file
+    Serve(ServeArgs),
+    /// Load points from CSV, NDJSON or JSON files
+    Ingest(IngestArgs),
+    /// Write one point
+    Post(PostArgs),
+    /// Write simulated metrics, live and as history
+    Simulate(SimulateArgs),
+    /// List series: labels, number of points, first and last time
+    List(ListArgs),
+    /// Show the latest value of every series
+    Latest(ListArgs),
+    /// Print averages and other aggregates of time windows, or the points themselves
+    Query(QueryArgs),
+    /// Draw a chart in the terminal
+    Plot(PlotArgs),
+    /// Show how much the store holds
+    Stats(StatsArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of the program or of one command, in roff
+    Man {
+        /// The command; without it the page of the program
+        command: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Write 20 simulated metrics every 300 ms
+    #[arg(long)]
+    pub(crate) simulate: bool,
+    /// Open the chart page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Listen on an address that other machines reach, although nobody has to prove who they are
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Origin whose pages may call the server, such as http://localhost:3000, or * for all
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) cors_origin: Option<String>,
+    /// Further host name under which the server may be called (repeatable)
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestArgs {
+    /// Files; - reads stdin
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Format of the files; auto goes by the name's ending, else by the content
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) format: FileFormat,
+    /// Metric's name for CSV files without a name column
+    #[arg(long, value_name = "NAME", value_parser = metric_name)]
+    pub(crate) name: Option<MetricName>,
+    /// Label added to every point, as key=value (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Stop at the first bad line
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    Auto,
+    Csv,
+    Ndjson,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PostArgs {
+    /// Metric's name
+    #[arg(value_parser = metric_name)]
+    pub(crate) name: MetricName,
+    /// The value, a finite number
+    #[arg(value_parser = finite, allow_negative_numbers = true)]
+    pub(crate) value: f64,
+    /// When: RFC 3339, a date, an epoch number, or relative such as now-5m
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub(crate) at: String,
+    /// Label of the point, as key=value (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// How many metrics
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=MOST_METRICS as u64))]
+    pub(crate) metrics: u64,
+    /// Time between two points of a metric
+    #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// How long to go on; without it until stopped
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// First write so much history that ends now; with --duration 0s nothing else
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) backfill: Option<Duration>,
+    /// Seed of the random numbers: the same seed gives the same walk; without it every run is another
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// A metric's name, or a pattern with * and ?
+    pub(crate) pattern: Option<String>,
+    /// Label filter: host=a, host!=a, host=~web.*, host!~web.* (repeatable)
+    #[arg(long = "where", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlotArgs {
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+    /// Columns of the chart; without it those of the terminal
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
+    /// Lines of the chart; without it those of the terminal, at most 30
+    #[arg(long, value_name = "LINES")]
+    pub(crate) height: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// How data is printed; without it a table on a terminal, else csv
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Csv,
+    Json,
+    Ndjson,
+}
+
+/// What is asked for: the parameters of `GET /v1/query`.
+#[derive(Debug, Args)]
+pub(crate) struct WindowArgs {
+    /// Metrics
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Width of the windows: minute, hour, day, week, month, a duration such as 15s or 6h, raw, or auto
+    #[arg(long, value_name = "WIDTH")]
+    pub(crate) per: Option<String>,
+    /// Most windows that --per auto makes
+    #[arg(long, value_name = "N")]
+    pub(crate) points: Option<String>,
+    /// Start: RFC 3339, a date, an epoch number, or relative such as now-7d [default: 24 hours before the end]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// End, not included [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// What to compute, with commas: avg min max sum count first last stddev median p95 p99.9 rate increase
+    #[arg(long, value_name = "LIST")]
+    pub(crate) agg: Option<String>,
+    /// Label filter: host=a, host!=a, host=~web.*, host!~web.* (repeatable)
+    #[arg(long = "where", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Labels whose values are kept apart, with commas; * keeps every series apart
+    #[arg(long, value_name = "LABELS")]
+    pub(crate) group_by: Option<String>,
+    /// What windows without points show: none, null, zero, previous or linear
+    #[arg(long, value_name = "FILL")]
+    pub(crate) fill: Option<String>,
+    /// IANA zone of days, weeks and months, and of printed tables and axes
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+    /// Order in time: asc or desc
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) order: Option<String>,
+    /// Most windows, or raw points, of a series
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<String>,
+    /// Tell how the answer was made
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+impl WindowArgs {
+    /// The options as the pairs of a query string.
+    pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs: Vec<(&'static str, String)> = self.names.iter().map(|name| ("name", name.clone())).collect();
+        pairs.extend(self.filters.iter().map(|filter| ("where", filter.clone())));
+        let single = [
+            ("per", &self.per),
+            ("points", &self.points),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("agg", &self.agg),
+            ("group_by", &self.group_by),
+            ("fill", &self.fill),
+            ("tz", &self.tz),
+            ("order", &self.order),
+            ("limit", &self.limit),
+        ];
+        pairs.extend(single.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
+        pairs.extend(self.explain.then(|| ("explain", "true".to_owned())));
+        pairs
+    }
+}
+
+fn metric_name(text: &str) -> Result<MetricName, String> {
+    MetricName::new(text).map_err(|error| error.to_string())
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("use key=value, such as host=a")?;
+    Labels::new([(name, value)]).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        _ => Err("a finite number is required, such as 21.5".into()),
+    }
+}
+
+/// A duration; zero too.
+fn duration(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") {
+        return Ok(Duration::ZERO);
+    }
+    let micros = parse_duration_micros(text).map_err(|error| error.to_string())?;
+    Ok(Duration::from_micros(micros.get().unsigned_abs()))
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_millis(1) => Err("at least 1ms is required".into()),
+        long => Ok(long),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_become_the_pairs_of_the_http_api() {
+        let line = "metrics-cli query cpu mem --per hour --agg avg,p95 --where host=a --where dc!=eu --group-by host --tz UTC --explain";
+        let Command::Query(query) = Cli::parse_from(line.split(' ')).command else { panic!("a query") };
+        let pairs = query.window.pairs();
+        let expected = [
+            ("name", "cpu"),
+            ("name", "mem"),
+            ("where", "host=a"),
+            ("where", "dc!=eu"),
+            ("per", "hour"),
+            ("agg", "avg,p95"),
+            ("group_by", "host"),
+            ("tz", "UTC"),
+            ("explain", "true"),
+        ];
+        assert_eq!(pairs, expected.map(|(key, value)| (key, value.to_owned())));
+    }
+
+    #[test]
+    fn bad_values_are_wrong_usage() {
+        for line in [
+            "post cpu NaN",
+            "post cpu x",
+            "post cpu 1 --label host",
+            "simulate --interval 0s",
+            "simulate --metrics 0",
+            "simulate --duration x",
+            "serve --listen 8080",
+            "ingest",
+            "query",
+            "list --format xml",
+            "post  1",
+        ] {
+            let error = Cli::try_parse_from(["metrics-cli"].into_iter().chain(line.split(' '))).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+        assert!(Cli::try_parse_from(["metrics-cli", "post", "cpu", "-5.5"]).is_ok());
+    }
+}

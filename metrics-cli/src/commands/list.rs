@@ -1,0 +1,125 @@
+//! `list` and `latest`: what the store holds.
+
+use metrics_core::encode::json;
+use metrics_core::{
+    LabelFilter, MICROS_PER_DAY, MICROS_PER_MINUTE, MICROS_PER_SECOND, MetricName, SeriesInfo, Timestamp,
+};
+
+use super::query::{format, terminal_columns, with_newline};
+use crate::args::{Format, ListArgs};
+use crate::backend::Backend;
+use crate::output::{WrongUsage, colours, grouped, note, print};
+use crate::suggest::unknown_metric;
+use crate::table::{TableColumn, render};
+use crate::{csv_rows, glob};
+
+/// What is told of each series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// Its points: how many, from when to when.
+    Series,
+    /// Its latest point.
+    Latest,
+}
+
+/// The filters that the command line spells out.
+pub(crate) fn filters(args: &ListArgs) -> Result<Vec<LabelFilter>, WrongUsage> {
+    let filter = |text: &String| text.parse().map_err(|error| WrongUsage(format!("--where: {error}")));
+    args.filters.iter().map(filter).collect()
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    listing: Listing,
+    args: &ListArgs,
+    filters: &[LabelFilter],
+    backend: &Backend,
+) -> anyhow::Result<()> {
+    let series = select(listing, args, filters, backend).await?;
+    let text = match (format(&args.print), listing) {
+        (Format::Table, _) if series.is_empty() => Vec::new(),
+        (Format::Table, _) => render(columns(listing, &series), terminal_columns(), colours()).into_bytes(),
+        (Format::Csv, _) => csv_rows::series(listing, &series)?,
+        (Format::Json, Listing::Series) => with_newline(json::series(&series)),
+        (Format::Json, Listing::Latest) => with_newline(json::latest(&series)),
+        (Format::Ndjson, _) => series.iter().flat_map(|info| line(listing, info)).collect(),
+    };
+    print(&text)
+}
+
+/// The series that pattern and filters leave; a name without wildcards must exist.
+async fn select(
+    listing: Listing,
+    args: &ListArgs,
+    filters: &[LabelFilter],
+    backend: &Backend,
+) -> anyhow::Result<Vec<SeriesInfo>> {
+    let exact = args.pattern.as_deref().filter(|pattern| !glob::is_pattern(pattern));
+    let mut series = match listing {
+        Listing::Series => backend.series(exact, filters).await?,
+        Listing::Latest => backend.latest(exact, filters).await?,
+    };
+    if let (Some(name), true) = (exact, series.is_empty()) {
+        let names = backend.metric_names().await?;
+        if !names.iter().any(|known| known.as_str() == name) {
+            anyhow::bail!(unknown_metric(name, names.iter().map(MetricName::as_str)));
+        }
+    }
+    if let Some(pattern) = args.pattern.as_deref().filter(|pattern| glob::is_pattern(pattern)) {
+        series.retain(|info| glob::matches(pattern, info.key.name.as_str()));
+    }
+    if series.is_empty() {
+        note(match (&args.pattern, filters) {
+            (None, []) => "the store is empty".to_owned(),
+            (Some(pattern), []) => format!("no metric matches \"{pattern}\""),
+            _ => "no series passes every --where".to_owned(),
+        });
+    }
+    Ok(series)
+}
+
+/// One object on a line.
+fn line(listing: Listing, info: &SeriesInfo) -> Vec<u8> {
+    let one = std::slice::from_ref(info);
+    let array = if listing == Listing::Series { json::series(one) } else { json::latest(one) };
+    let object = array.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(&array);
+    with_newline(object.to_vec())
+}
+
+/// What times of points that come at any moment are cut to, so that they leave room for names.
+fn time_unit_micros(columns: Option<u16>) -> i64 {
+    match columns {
+        Some(..72) => MICROS_PER_DAY,
+        Some(..100) => MICROS_PER_MINUTE,
+        _ => MICROS_PER_SECOND,
+    }
+}
+
+fn columns(listing: Listing, series: &[SeriesInfo]) -> Vec<TableColumn> {
+    let labels = |info: &SeriesInfo| {
+        info.key.labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    let mut columns = vec![TableColumn::words("name", series.iter().map(|info| info.key.name.to_string()).collect())];
+    if series.iter().any(|info| !info.key.labels.is_empty()) {
+        columns.push(TableColumn::words("labels", series.iter().map(labels).collect()));
+    }
+    let unit = time_unit_micros(terminal_columns());
+    let times = |heading, time: fn(&SeriesInfo) -> Timestamp| {
+        let whole = |info: &SeriesInfo| Timestamp::clamped(time(info).micros().div_euclid(unit) * unit);
+        TableColumn::times(heading, &series.iter().map(whole).collect::<Vec<_>>(), chrono_tz::Tz::UTC)
+    };
+    match listing {
+        Listing::Series => {
+            columns.push(TableColumn::counts("points", series.iter().map(|info| grouped(info.count)).collect()));
+            columns.push(times("first", |info| info.first));
+            columns.push(times("last", |info| info.last));
+        }
+        Listing::Latest => {
+            let values: Vec<Option<f64>> =
+                series.iter().map(|info| Some(info.last_value).filter(|value| !value.is_nan())).collect();
+            columns.push(TableColumn::values("value", &values));
+            columns.push(times("time", |info| info.last));
+        }
+    }
+    columns
+}

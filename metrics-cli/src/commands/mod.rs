@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub(crate) mod docs;
+pub(crate) mod ingest;
+pub(crate) mod list;
+pub(crate) mod plot;
+pub(crate) mod post;
+pub(crate) mod query;
+pub(crate) mod serve;
+pub(crate) mod simulate;
+pub(crate) mod stats;

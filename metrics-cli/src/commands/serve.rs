@@ -1,0 +1,148 @@
+//! `serve`: the HTTP server.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_core::Engine;
+use metrics_http::ServerOptions;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::simulate::live;
+use crate::args::ServeArgs;
+use crate::backend::{Access, Backend, open_file};
+use crate::output::{WrongUsage, print};
+use crate::signal;
+use crate::simulator::Simulator;
+
+/// What `--simulate` writes.
+const SIMULATED_METRICS: usize = 20;
+/// See [`SIMULATED_METRICS`].
+const SIMULATED_INTERVAL: Duration = Duration::from_millis(300);
+
+/// Refuses what would let strangers in unasked.
+///
+/// # Errors
+/// [`WrongUsage`] for an address that other machines reach.
+pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
+    let ip = args.listen.ip().to_canonical();
+    if ip.is_loopback() || args.insecure {
+        return Ok(());
+    }
+    Err(WrongUsage(format!(
+        "--listen {}: every machine that reaches this address could read and write; use 127.0.0.1, or --insecure if that is meant",
+        args.listen
+    )))
+}
+
+/// Serves until the first SIGINT or SIGTERM, then finishes what was begun and closes the store.
+pub(crate) async fn run(args: ServeArgs, file: &Path) -> anyhow::Result<()> {
+    let stopped = signal::first()?;
+    // The port before the file: a second server on the same port must not leave a new store behind.
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.local_addr()?;
+    let engine = open_file(file, Access::Write).await?;
+    let url = format!("http://{address}");
+    print(format!("listening on {url}\n").as_bytes())?;
+    if args.open {
+        open_page(&page_url(address));
+    }
+    let simulation = args.simulate.then(|| Simulation::start(engine.clone()));
+    let options =
+        ServerOptions { cors_origin: args.cors_origin, allow_hosts: args.allow_host, ..ServerOptions::default() };
+    let served = metrics_http::serve(engine.clone(), listener, options, async {
+        // A sender that is gone has no signal to give any more: that ends the server too.
+        let _ = stopped.await;
+    })
+    .await;
+    if let Some(simulation) = simulation {
+        simulation.stop().await;
+    }
+    // Also after a failed server: what was acknowledged is on the disk, the rest of the queue goes there now.
+    let closed = Backend::File(engine).close().await;
+    served.context("the server failed")?;
+    closed
+}
+
+/// Metrics made inside this process.
+struct Simulation {
+    stop: oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Simulation {
+    fn start(engine: Engine) -> Self {
+        let simulator = Simulator::new(SIMULATED_METRICS, rand::random());
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let task = tokio::spawn(async {
+            let report = |line| tracing::debug!("simulation: {line}");
+            let total = live(simulator, SIMULATED_INTERVAL, Backend::File(engine), stopped, report).await;
+            if total.failed > 0 {
+                tracing::warn!("simulation: {}", total.line());
+            }
+        });
+        Self { stop, task }
+    }
+
+    async fn stop(self) {
+        let _ = self.stop.send(());
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the simulation failed");
+        }
+    }
+}
+
+/// Where a browser on this machine finds the page.
+fn page_url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{address}/")
+}
+
+/// Opens a page in the browser, with whatever this system has for that.
+fn open_page(url: &str) {
+    let opened = ["xdg-open", "open"].iter().any(|opener| {
+        let command =
+            Command::new(opener).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        command.is_ok()
+    });
+    if !opened {
+        tracing::warn!("neither xdg-open nor open is here: open {url} by hand");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_served_unasked() {
+        let check = |listen: &str, insecure| {
+            let listen = listen.parse().expect("an address");
+            let args =
+                ServeArgs { listen, insecure, simulate: false, open: false, cors_origin: None, allow_host: vec![] };
+            check_address(&args).is_ok()
+        };
+        assert!(check("127.0.0.1:0", false) && check("[::1]:80", false) && check("[::ffff:127.0.0.1]:80", false));
+        assert!(!check("0.0.0.0:80", false) && !check("[::]:80", false) && !check("192.168.1.7:80", false));
+        assert!(check("0.0.0.0:80", true));
+    }
+
+    #[test]
+    fn the_page_of_every_address_is_on_this_machine() {
+        let page = |address: &str| page_url(address.parse().expect("an address"));
+        assert_eq!(page("0.0.0.0:81"), "http://127.0.0.1:81/");
+        assert_eq!(page("[::]:81"), "http://[::1]:81/");
+        assert_eq!(page("10.0.0.7:81"), "http://10.0.0.7:81/");
+    }
+}

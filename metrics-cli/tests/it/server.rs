@@ -1,0 +1,119 @@
+//! A server in a process of its own, and the program as its client.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::json;
+
+use crate::program::{Program, Ran};
+
+/// A running server. Ends with the test, whatever its outcome.
+struct Server {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    url: String,
+}
+
+impl Server {
+    fn start(program: &Program, options: &str) -> Self {
+        let mut command = program.command(&format!("serve --listen 127.0.0.1:0 {options}"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("the server says when it is ready");
+        let url =
+            line.trim_end().strip_prefix("listening on ").unwrap_or_else(|| panic!("not ready: {line:?}")).to_owned();
+        Self { child, stdout, url }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill is here");
+        assert!(status.success());
+    }
+
+    /// What else it printed, and how it ended.
+    fn wait(mut self) -> Ran {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut stdout).expect("UTF-8");
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("UTF-8");
+        Ran { code: self.child.wait().expect("the server ends").code(), stdout, stderr }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_point_posted_to_a_server_is_in_the_file_after_sigterm() {
+    let program = Program::new();
+    let server = Server::start(&program, "");
+    assert!(server.url.starts_with("http://127.0.0.1:") && !server.url.ends_with(":0"), "{}", server.url);
+    let url = server.url.clone();
+    program.ok(&format!("post temperature 30 --at 2024-02-02T11:43:02.099Z --label host=a --url {url}"));
+    program
+        .file("more.csv", "timestamp,name,value\n2024-02-02T12:00:00Z,humidity,40\n2024-02-02T12:30:00Z,humidity,50\n");
+    program.ok(&format!("ingest more.csv --url {url}"));
+
+    let query = "query humidity --from 2024-02-02 --to 2024-02-03 --per day --agg avg,count --format json";
+    let over_http = program.json(&format!("{query} --url {url}"));
+    assert_eq!(over_http["series"][0]["avg"], json!([45]));
+    let list = program.ok(&format!("list --url {url}"));
+    let latest = program.ok(&format!("latest --url {url}"));
+    assert!(latest.contains("temperature,a,2024-02-02T11:43:02.099Z,30"), "{latest}");
+
+    server.signal("-TERM");
+    let ran = server.wait();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+    assert_eq!(program.json(query), over_http);
+    assert_eq!(program.ok("list"), list);
+    assert_eq!(program.ok("latest"), latest);
+}
+
+#[test]
+fn a_second_owner_is_told_to_use_the_url() {
+    let program = Program::new();
+    let server = Server::start(&program, "");
+    for line in ["list", "post cpu 1", "serve --listen 127.0.0.1:0"] {
+        let ran = program.run(line);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{line}: {ran:?}");
+        assert!(ran.stderr.contains("metrics.duckdb") && ran.stderr.contains("--url"), "{line}: {ran:?}");
+    }
+    server.signal("-INT");
+    assert_eq!(server.wait().code, Some(0));
+}
+
+#[test]
+fn a_server_simulates_and_its_points_are_kept() {
+    let program = Program::new();
+    let server = Server::start(&program, "--simulate");
+    let url = server.url.clone();
+    program.ok(&format!("simulate --metrics 2 --interval 10ms --duration 200ms --seed 1 --url {url}"));
+    server.signal("-TERM");
+    assert_eq!(server.wait().code, Some(0));
+    let stats = program.json("stats --format json");
+    assert_eq!(stats["metrics"], json!(20));
+    assert!(stats["points"].as_u64() > Some(20), "{stats}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let program = Program::new();
+    let ran = program.run("list --url http://127.0.0.1:9");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.stderr.contains("127.0.0.1:9"), "{ran:?}");
+}
+
+#[test]
+fn a_taken_port_leaves_no_store_behind() {
+    let program = Program::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let ran = program.run(&format!("serve --listen {address}"));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("cannot listen on {address}")), "{ran:?}");
+    assert_eq!(std::fs::read_dir(program.folder.path()).expect("the folder").count(), 0);
+}

@@ -1,0 +1,281 @@
+//! The engine: what other programs hold of a store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo};
+use crate::query::{self, QueryError};
+use crate::store::{OpenError, Options, Store, StoreError};
+use crate::writer::{
+    CommitFigures, Committer, IdempotencyKey, Job, Maintenance, Queue, WriteError, WriteJob, WriteTicket,
+};
+
+/// An open store. Clones are cheap and share it; all may be used from any thread, in sync and async code.
+///
+/// The last clone to go closes the store as [`Engine::close`] does.
+///
+/// ```
+/// use metrics_core::{Aggregate, Engine, Per, Point, QueryRequest, Resolution, Timestamp};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("metrics.duckdb");
+/// let engine = Engine::open(path)?;
+/// let noon = Timestamp::parse("2024-02-02T12:00:00Z")?;
+/// engine.write(Point::new("temperature", noon, 20.0)?)?.wait()?;
+/// engine.write(Point::new("temperature", noon, 22.0)?)?.wait()?;
+///
+/// let mut request = QueryRequest::new(["temperature"], noon, noon.saturating_add_micros(1))?;
+/// request.per = Per::Every(Resolution::Hour);
+/// let frame = engine.query(&request)?;
+/// assert_eq!(frame.series[0].column(Aggregate::Avg), Some(&[Some(21.0)][..]));
+/// engine.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    queue: Arc<Queue>,
+    maintenance: Arc<Maintenance>,
+    figures: Arc<CommitFigures>,
+    limits: Limits,
+    /// None once closed. A query holds it for reading, so that closing waits for the queries that run.
+    store: RwLock<Option<Arc<Store>>>,
+    threads: Mutex<Vec<JoinHandle<Result<(), StoreError>>>>,
+}
+
+#[derive(Debug)]
+struct Limits {
+    batch_points: usize,
+}
+
+/// Figures of a store and of what was done with it since it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Points in the store.
+    pub points: u64,
+    /// Series in the store.
+    pub series: u64,
+    /// Metrics in the store.
+    pub metrics: u64,
+    /// Chunks that points were moved into.
+    pub chunks: u64,
+    /// Points in memory, not in a chunk yet; all of them are on disk too.
+    pub memory_points: u64,
+    /// Bytes of the database file.
+    pub file_bytes: u64,
+    /// Bytes of the write-ahead log.
+    pub wal_bytes: u64,
+    /// Points that wait for their commit.
+    pub queue_points: u64,
+    /// Commits since the store was opened.
+    pub commits: u64,
+    /// Microseconds spent in these commits.
+    pub commit_us: u64,
+    /// Points committed since the store was opened.
+    pub committed_points: u64,
+}
+
+impl Engine {
+    /// Opens a store, creating it where there is none, with default [`Options`].
+    ///
+    /// # Errors
+    /// [`OpenError`] when another process owns the file, or it is no store of this program or an earlier one.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// Opens a store with options of one's own.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let (store, keys) = Store::open(path, options)?;
+        let store = Arc::new(store);
+        let queue = Arc::new(Queue::new(store.options.queue_points));
+        let maintenance = Arc::new(Maintenance::default());
+        let figures = Arc::new(CommitFigures::default());
+        let committer =
+            Committer::new(Arc::clone(&store), Arc::clone(&queue), Arc::clone(&maintenance), Arc::clone(&figures), keys);
+        let (tidy, tidied) = (Arc::clone(&maintenance), Arc::clone(&store));
+        let spawn = |name: &str, run: Box<dyn FnOnce() -> Result<(), StoreError> + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+            thread.map_err(|error| OpenError::store(path)(StoreError::new("cannot start a thread", error)))
+        };
+        let limits = Limits { batch_points: store.options.batch_points };
+        let threads = vec![
+            spawn("metrics-commit", Box::new(move || committer.run()))?,
+            spawn("metrics-tidy", Box::new(move || tidy.run(&tidied)))?,
+        ];
+        let inner = Inner {
+            queue,
+            maintenance,
+            figures,
+            limits,
+            store: RwLock::new(Some(store)),
+            threads: Mutex::new(threads),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Hands points over, waiting for room in the queue. The ticket resolves when they are durable.
+    ///
+    /// # Errors
+    /// [`WriteError::TooLarge`] or [`WriteError::Closed`]; what befalls the write later, the ticket tells.
+    pub fn write(&self, batch: impl Into<Batch>) -> Result<WriteTicket, WriteError> {
+        self.enqueue(batch.into(), None, true)
+    }
+
+    /// As [`Engine::write`], but refuses at once where the queue has no room: what a server wants.
+    ///
+    /// # Errors
+    /// [`WriteError::QueueFull`], and as [`Engine::write`].
+    pub fn try_write(&self, batch: impl Into<Batch>) -> Result<WriteTicket, WriteError> {
+        self.enqueue(batch.into(), None, false)
+    }
+
+    /// As [`Engine::try_write`], under a key: a later write of the same key stores nothing and is answered as this one.
+    ///
+    /// # Errors
+    /// As [`Engine::try_write`].
+    pub fn try_write_keyed(&self, batch: impl Into<Batch>, key: IdempotencyKey) -> Result<WriteTicket, WriteError> {
+        self.enqueue(batch.into(), Some(key), false)
+    }
+
+    fn enqueue(&self, batch: Batch, key: Option<IdempotencyKey>, wait: bool) -> Result<WriteTicket, WriteError> {
+        let limit = self.inner.limits.batch_points;
+        if batch.len() > limit {
+            return Err(WriteError::TooLarge { points: batch.len(), limit });
+        }
+        let (reply, ticket) = WriteTicket::new();
+        self.inner.queue.push(Job::Write(WriteJob { batch, key, reply }), wait)?;
+        Ok(ticket)
+    }
+
+    /// Answers a query from everything that was written before it. Blocks while it reads.
+    ///
+    /// # Errors
+    /// [`QueryError`] when a bound would be passed or the store fails.
+    pub fn query(&self, request: &QueryRequest) -> Result<Frame, QueryError> {
+        let store = self.inner.store.read();
+        query::execute(store.as_ref().ok_or(QueryError::Closed)?, request)
+    }
+
+    fn from_memory<T: Default>(&self, read: impl FnOnce(&crate::store::Registry) -> T) -> T {
+        self.inner.store.read().as_ref().map(|store| read(&store.registry.read())).unwrap_or_default()
+    }
+
+    /// Names of the metrics that hold points, ascending. From memory; none once closed.
+    pub fn metric_names(&self) -> Vec<MetricName> {
+        self.from_memory(|registry| registry.metric_names())
+    }
+
+    /// The series of a metric (or of all) that pass every filter, ordered by name and labels. From memory.
+    pub fn series(&self, name: Option<&str>, filters: &[LabelFilter]) -> Vec<SeriesInfo> {
+        self.from_memory(|registry| registry.infos(name, filters))
+    }
+
+    /// Names of all labels, ascending. From memory.
+    pub fn label_names(&self) -> Vec<String> {
+        self.from_memory(|registry| registry.label_names())
+    }
+
+    /// Values of a label, ascending. From memory.
+    pub fn label_values(&self, label: &str) -> Vec<String> {
+        self.from_memory(|registry| registry.label_values(label))
+    }
+
+    /// Tells whether the store takes writes and answers reads, by a small read. Blocks for it.
+    ///
+    /// # Errors
+    /// [`StoreError`] tells why it does not.
+    pub fn health(&self) -> Result<(), StoreError> {
+        if let Some(failure) = self.inner.figures.failure.lock().as_ref() {
+            return Err(StoreError::new("writes are refused", failure));
+        }
+        let store = self.inner.store.read();
+        store.as_ref().ok_or_else(closed)?.probe()
+    }
+
+    /// Figures of the store. From memory and the file's length.
+    pub fn stats(&self) -> Stats {
+        let store = self.inner.store.read();
+        let Some(store) = store.as_ref() else { return Stats::default() };
+        let figures = &self.inner.figures;
+        let snapshot = store.snapshot();
+        let (file_bytes, wal_bytes) = store.file_bytes();
+        let registry = store.registry.read();
+        Stats {
+            points: registry.points(),
+            series: registry.len() as u64,
+            metrics: registry.metric_count() as u64,
+            chunks: snapshot.chunks.len() as u64,
+            memory_points: snapshot.memtables().map(|memtable| memtable.len() as u64).sum(),
+            file_bytes,
+            wal_bytes,
+            queue_points: self.inner.queue.len() as u64,
+            commits: figures.commits.load(Ordering::Relaxed),
+            commit_us: figures.commit_us.load(Ordering::Relaxed),
+            committed_points: figures.points.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Moves all points written so far into chunks and merges what should be merged. The store does so by itself
+    /// when `Options::head_points` are reached; after a bulk load it makes the file small at once. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails or is closed.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let (reply, sealed) = WriteTicket::new();
+        let failed = |error| StoreError::new("cannot compact", error);
+        self.inner.queue.push(Job::Seal(reply), true).map_err(failed)?;
+        sealed.wait().map_err(failed)?;
+        self.inner.maintenance.run_and_wait()
+    }
+
+    /// Closes the store: takes no more writes, commits those that wait, checkpoints and lets the file go.
+    /// Waits for the queries that run. Other clones then answer `Closed`. Blocks; a second call does nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when one of these steps failed; the file is let go all the same.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.inner.close()
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::new("cannot read", "the store is closed")
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), StoreError> {
+        self.queue.close();
+        let mut threads = std::mem::take(&mut *self.threads.lock()).into_iter();
+        let join = |thread: JoinHandle<Result<(), StoreError>>| {
+            thread.join().unwrap_or_else(|_| Err(StoreError::new("cannot close", "a thread of the store panicked")))
+        };
+        // The committer may still wait for the other thread's help with what is queued: it ends first.
+        let committed = threads.next().map_or(Ok(()), join);
+        self.maintenance.stop();
+        let tidied = threads.map(join).collect::<Result<(), _>>();
+        let store = self.store.write().take();
+        let closed = store.map_or(Ok(()), |store| store.settle());
+        committed.and(tidied).and(closed)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the store did not close cleanly");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! From request to frame.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::assemble::{frame_series, raw_series};
+use super::axis::{Axis, Cursor};
+use super::cells::{Cells, Needs, Quantiles, bucket_columns};
+use super::error::QueryError;
+use super::groups::Groups;
+use super::plan::{self, Read};
+use super::points::Points;
+use crate::model::{
+    Explain, Fill, Frame, FrameSeries, GroupBy, MetricName, QueryRequest, TierUse, WindowGrid,
+};
+use crate::rollup::Tier;
+use crate::store::{Chunk, Connection, Row, ScanRange, Selection, SeriesId, Snapshot, Store, scan_buckets, scan_raw};
+
+/// Attempts at a query whose tables are replaced by a compaction while it reads them.
+const ATTEMPTS: usize = 16;
+
+/// Answers a query.
+pub(crate) fn execute(store: &Store, request: &QueryRequest) -> Result<Frame, QueryError> {
+    let begun = Instant::now();
+    let mut attempt = 1;
+    let (series, mut explain) = loop {
+        match Execution::run(store, request) {
+            Err(QueryError::Store(error)) if error.is_missing_table() && attempt < ATTEMPTS => attempt += 1,
+            result => break result?,
+        }
+    };
+    explain.elapsed_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    Ok(Frame {
+        from: request.from,
+        to: request.to,
+        per: request.resolution().map_or_else(|| "raw".to_owned(), |resolution| resolution.to_string()),
+        zone: request.zone,
+        series,
+        explain: request.explain.then_some(explain),
+    })
+}
+
+/// One attempt at a query, over one snapshot.
+struct Execution<'a> {
+    store: &'a Store,
+    snapshot: Arc<Snapshot>,
+    request: &'a QueryRequest,
+    explain: Explain,
+}
+
+/// Everything that one metric's reads fill.
+struct Sink<'a> {
+    groups: &'a Groups,
+    axis: &'a Axis,
+    cells: Cells,
+    /// Points kept for counters' steps.
+    points: Option<Points>,
+    cursor: Cursor<'a>,
+    /// Points that may still be read.
+    rows_left: usize,
+    rows_limit: usize,
+}
+
+impl<'a> Execution<'a> {
+    fn run(store: &'a Store, request: &'a QueryRequest) -> Result<(Vec<FrameSeries>, Explain), QueryError> {
+        let selections: Vec<(&MetricName, Selection)> = {
+            let registry = store.registry.read();
+            let mut names: Vec<&MetricName> = request.names.iter().collect();
+            names.sort_unstable();
+            names.dedup();
+            names.into_iter().filter_map(|name| Some((name, registry.select(name, &request.filters)?))).collect()
+        };
+        // Taken after the registry was read: what the registry knew is in it, or in a later chunk of it.
+        let mut execution = Self { store, snapshot: store.snapshot(), request, explain: Explain::default() };
+        let mut series = Vec::new();
+        for (name, selection) in selections {
+            execution.explain.series += selection.series.len() as u64;
+            series.extend(match request.resolution() {
+                None => execution.raw(name, &selection)?,
+                Some(resolution) => execution.windows(name, &selection, WindowGrid::new(resolution, request.zone))?,
+            });
+        }
+        execution.explain.tiers.sort_by_key(|used| {
+            Tier::from_name(used.tier).map_or(0, |tier| tier.width_micros())
+        });
+        Ok((series, execution.explain))
+    }
+
+    /// The part of the time asked for in which the selected series have points.
+    fn extent(&self, selection: &Selection) -> Option<(i64, i64)> {
+        let (first, last) = selection.extent?;
+        let (from, to) = (self.request.from.micros().max(first), self.request.to.micros().min(last + 1));
+        (from < to).then_some((from, to))
+    }
+
+    fn windows(&mut self, name: &MetricName, selection: &Selection, grid: WindowGrid) -> Result<Vec<FrameSeries>, QueryError> {
+        let Some((from, to)) = self.extent(selection) else { return Ok(Vec::new()) };
+        let limit = self.store.options.max_cells;
+        let groups = Groups::new(selection, &self.request.group_by);
+        let shown = match self.request.fill {
+            Fill::None => (from, to),
+            _ => (self.request.from.micros(), self.request.to.micros()),
+        };
+        let axis = Axis::new(grid, shown.0, shown.1, limit)?;
+        let filled = (axis.len() as u64).saturating_mul(groups.labels.len() as u64);
+        if self.request.fill != Fill::None && filled > limit as u64 {
+            return Err(QueryError::TooManyWindows { windows: filled, limit: limit as u64 });
+        }
+        let needs = Needs::of(&self.request.aggregates);
+        let share = self.share(selection);
+        let quantiles = self.quantiles(needs, from, to, share);
+        let coarsest = self.coarsest(&axis, needs, &quantiles);
+        let mut sink = Sink {
+            cells: Cells::new(needs, groups.labels.len(), axis.len(), limit, quantiles),
+            groups: &groups,
+            axis: &axis,
+            points: needs.steps.then(|| Points::new(self.store.options.max_raw_rows)),
+            cursor: axis.cursor(),
+            rows_left: self.store.options.max_raw_rows,
+            rows_limit: self.store.options.max_raw_rows,
+        };
+        self.read_memory(&groups, from, to, |row| sink.point(row))?;
+        self.read_chunks(&groups, coarsest, (from, to), share, &mut sink)?;
+        frame_series(name, self.request, sink.groups, sink.axis, sink.cells, sink.points)
+    }
+
+    /// Part of all points that the selected series are expected to have.
+    fn share(&self, selection: &Selection) -> f64 {
+        selection.series.len() as f64 / self.store.registry.read().len().max(1) as f64
+    }
+
+    /// Exact quantiles while their points are few enough and all there, else sketches.
+    fn quantiles(&self, needs: Needs, from: i64, to: i64, share: f64) -> Quantiles {
+        if !needs.quantiles {
+            return Quantiles::None;
+        }
+        let overlapping = || self.snapshot.chunks.iter().filter(|chunk| chunk.overlaps(from, to));
+        let expected = |chunk: &Chunk| {
+            let inside = to.min(chunk.last_at + 1) - from.max(chunk.first_at);
+            chunk.points as f64 * share * inside as f64 / (chunk.last_at - chunk.first_at + 1) as f64
+        };
+        let points: f64 = overlapping().map(|chunk| expected(chunk)).sum();
+        let all_there = overlapping().all(|chunk| chunk.table(Tier::Raw).is_some());
+        if all_there && points <= self.store.options.exact_quantile_points as f64 {
+            Quantiles::Exact(Vec::new())
+        } else {
+            Quantiles::Sketch(rustc_hash::FxHashMap::default())
+        }
+    }
+
+    /// The coarsest tier that can answer what is asked for.
+    fn coarsest(&self, axis: &Axis, needs: Needs, quantiles: &Quantiles) -> Tier {
+        let tier = axis.coarsest_tier();
+        match quantiles {
+            _ if needs.steps => Tier::Raw,
+            Quantiles::Exact(_) => Tier::Raw,
+            Quantiles::Sketch(_) if !tier.has_digest() => Tier::Raw,
+            _ => tier,
+        }
+    }
+
+    fn raw(&mut self, name: &MetricName, selection: &Selection) -> Result<Vec<FrameSeries>, QueryError> {
+        let Some((from, to)) = self.extent(selection) else { return Ok(Vec::new()) };
+        let groups = Groups::new(selection, &GroupBy::Series);
+        let mut points = Points::new(self.store.options.max_raw_rows);
+        self.read_memory(&groups, from, to, |row| points.push(row))?;
+        let chunks = self.overlapping(from, to, |chunk| chunk.table(Tier::Raw).is_some());
+        self.with_connection(&chunks, |execution, connection| {
+            for chunk in &chunks {
+                let Some(&table) = chunk.table(Tier::Raw) else { continue };
+                let read = Read { table, from, to };
+                execution.read_raw(connection, chunk, read, &groups, |row| points.push(row))?;
+            }
+            Ok(())
+        })?;
+        Ok(raw_series(name, self.request, &groups, points))
+    }
+
+    fn overlapping(&self, from: i64, to: i64, also: impl Fn(&Chunk) -> bool) -> Vec<Arc<Chunk>> {
+        self.snapshot.chunks.iter().filter(|chunk| chunk.overlaps(from, to) && also(chunk)).cloned().collect()
+    }
+
+    /// Runs reads on a connection, where there is any chunk to read.
+    fn with_connection(
+        &mut self,
+        chunks: &[Arc<Chunk>],
+        read: impl FnOnce(&mut Self, &Connection) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let store = self.store;
+        store.database.read(|connection| Ok(read(self, connection)))?
+    }
+
+    fn used(&mut self, tier: &'static str, rows: u64, chunks: u64) {
+        match self.explain.tiers.iter_mut().find(|used| used.tier == tier) {
+            Some(used) => {
+                used.rows += rows;
+                used.chunks += chunks;
+            }
+            None => self.explain.tiers.push(TierUse { tier, rows, chunks }),
+        }
+    }
+
+    fn read_memory(
+        &mut self,
+        groups: &Groups,
+        from: i64,
+        to: i64,
+        mut each: impl FnMut(Row) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut rows = 0;
+        let snapshot = Arc::clone(&self.snapshot);
+        for segment in snapshot.memtables().flat_map(|memtable| memtable.segments()) {
+            for &(low, high) in &groups.spans {
+                for run in segment.runs_between(low, high).filter(|run| groups.of(run.series).is_some()) {
+                    let run = run.between(from, to);
+                    rows += run.times.len() as u64;
+                    run.rows().try_for_each(&mut each)?;
+                }
+            }
+        }
+        if rows > 0 {
+            self.used("memory", rows, 0);
+        }
+        Ok(())
+    }
+
+    fn read_chunks(
+        &mut self,
+        groups: &Groups,
+        coarsest: Tier,
+        (from, to): (i64, i64),
+        share: f64,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let chunks = self.overlapping(from, to, |_| true);
+        self.with_connection(&chunks, |execution, connection| {
+            for chunk in &chunks {
+                for read in plan::reads(chunk, coarsest, from, to, share) {
+                    if read.table.tier == Tier::Raw {
+                        execution.read_raw(connection, chunk, read, groups, |row| sink.point(row))?;
+                    } else {
+                        execution.read_buckets(connection, chunk, read, groups, sink)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn read_raw(
+        &mut self,
+        connection: &Connection,
+        chunk: &Chunk,
+        read: Read,
+        groups: &Groups,
+        mut each: impl FnMut(Row) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        for &(low, high) in &groups.spans {
+            let range = ScanRange { low, high, from: read.from, to: read.to };
+            let mut refused = None;
+            let rows = scan_raw(connection, chunk, &read.table, range, |batch| {
+                let mut current = (SeriesId(u64::MAX), false);
+                for row in 0..batch.series.len() {
+                    let series = SeriesId(batch.series[row]);
+                    if current.0 != series {
+                        current = (series, groups.of(series).is_some());
+                    }
+                    if current.1 {
+                        let row = Row { series, at: batch.table.time(batch.t[row]), value: batch.values[row] };
+                        each(row).map_err(|error| refuse(&mut refused, error))?;
+                    }
+                }
+                Ok(())
+            });
+            self.used(Tier::Raw.name(), settle(rows, refused)?, 1);
+        }
+        Ok(())
+    }
+
+    fn read_buckets(
+        &mut self,
+        connection: &Connection,
+        chunk: &Chunk,
+        read: Read,
+        groups: &Groups,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let columns = bucket_columns(sink.cells.needs);
+        for &(low, high) in &groups.spans {
+            let range = ScanRange { low, high, from: read.from, to: read.to };
+            let mut refused = None;
+            let mut cursor = sink.axis.cursor();
+            let rows = scan_buckets(connection, chunk, &read.table, &columns, range, |batch| {
+                let cell_of = |cells: &mut Cells, series: u64, start: i64| {
+                    let Some(group) = groups.of(SeriesId(series)) else { return Ok(None) };
+                    cells.cell(group, cursor.find(start)).map(Some)
+                };
+                sink.cells.add_buckets(&batch, cell_of).map_err(|error| refuse(&mut refused, error))
+            });
+            self.used(read.table.tier.name(), settle(rows, refused)?, 1);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps a query's own refusal while the reader is told to stop.
+fn refuse(refused: &mut Option<QueryError>, error: QueryError) -> crate::store::StoreError {
+    let stop = crate::store::StoreError::new("reading", "stopped");
+    *refused = Some(error);
+    stop
+}
+
+fn settle(rows: Result<u64, crate::store::StoreError>, refused: Option<QueryError>) -> Result<u64, QueryError> {
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(rows?),
+    }
+}
+
+impl Sink<'_> {
+    fn point(&mut self, row: Row) -> Result<(), QueryError> {
+        let Some(left) = self.rows_left.checked_sub(1) else {
+            return Err(QueryError::TooManyRows { limit: self.rows_limit });
+        };
+        self.rows_left = left;
+        let Some(group) = self.groups.of(row.series) else { return Ok(()) };
+        let cell = self.cells.cell(group, self.cursor.find(row.at))?;
+        self.cells.add_point(cell, row.at, row.value);
+        match &mut self.points {
+            Some(points) => points.push(row),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Writing a chunk: points in order go in, the points' table and its rollups come out.
+
+use std::sync::Arc;
+
+use arrow::array::{BinaryBuilder, Float64Array, Int64Array, UInt64Array};
+use duckdb::Connection;
+
+use super::chunk::{Chunk, ChunkId, ChunkTable, series_table_name, table_name};
+use super::error::{During, StoreError};
+use super::head::{append, record_batch};
+use super::memtable::Row;
+use super::registry::{SeriesId, SeriesStats};
+use crate::rollup::{Digest, Partial, Tier};
+
+/// Rows that are handed to DuckDB at once: one row group.
+const BUFFER_ROWS: usize = 122_880;
+
+/// A rollup is kept when it has at most one row for so many points. A denser one would cost more bytes than the
+/// points and save little reading.
+const MIN_REDUCTION: u64 = 8;
+
+/// Points on their way into a chunk's tables.
+pub(crate) struct ChunkWriter<'c> {
+    connection: &'c Connection,
+    chunk: Chunk,
+    raw: RawBuffer,
+    rollups: Vec<RollupBuffer>,
+    /// The bucket that each rollup is filling, with the series it belongs to.
+    series: Option<SeriesId>,
+    last: Option<Row>,
+    stats: Vec<(SeriesId, SeriesStats)>,
+}
+
+#[derive(Default)]
+struct RawBuffer {
+    series: Vec<u64>,
+    times: Vec<i64>,
+    values: Vec<f64>,
+}
+
+/// The rows of one rollup table, and the bucket being filled.
+struct RollupBuffer {
+    tier: Tier,
+    open: Option<(i64, Partial)>,
+    digest: Digest,
+    series: Vec<u64>,
+    buckets: Vec<i64>,
+    partials: Vec<Partial>,
+    digests: BinaryBuilder,
+    written: u64,
+    /// It would not reach `MIN_REDUCTION`: nothing more is written.
+    abandoned: bool,
+}
+
+impl RollupBuffer {
+    fn new(tier: Tier) -> Self {
+        Self {
+            tier,
+            open: None,
+            digest: Digest::default(),
+            series: Vec::new(),
+            buckets: Vec::new(),
+            partials: Vec::new(),
+            digests: BinaryBuilder::new(),
+            written: 0,
+            abandoned: false,
+        }
+    }
+
+    fn rows(&self) -> u64 {
+        self.written + self.partials.len() as u64
+    }
+
+    fn bucket_of(&self, at: i64) -> i64 {
+        at.div_euclid(self.tier.width_micros())
+    }
+
+    /// Ends the bucket being filled and gives it back for the next coarser tier.
+    fn close(&mut self, series: SeriesId) -> Option<Partial> {
+        let (bucket, partial) = self.open.take()?;
+        if !self.abandoned {
+            self.series.push(series.0);
+            self.buckets.push(bucket);
+            self.partials.push(partial);
+            if self.tier.has_digest() {
+                self.digests.append_value(self.digest.to_bytes());
+            }
+        }
+        Some(partial)
+    }
+
+    /// Takes a finer bucket (or a point) in; the bucket it falls into must be the open one or none.
+    fn add(&mut self, at: i64, finer: &Partial) {
+        match &mut self.open {
+            Some((_, partial)) => partial.merge(finer),
+            none => *none = Some((at.div_euclid(self.tier.width_micros()), *finer)),
+        }
+    }
+
+    fn write(&mut self, connection: &Connection, chunk: ChunkId) -> Result<(), StoreError> {
+        if self.partials.is_empty() || self.abandoned {
+            return Ok(());
+        }
+        self.written += self.partials.len() as u64;
+        let width = self.tier.width_micros();
+        let column = |of: fn(&Partial) -> f64| Arc::new(Float64Array::from_iter_values(self.partials.iter().map(of))) as _;
+        let offset = |of: fn(&Partial) -> i64| {
+            let offsets = self.partials.iter().zip(&self.buckets).map(|(partial, bucket)| of(partial) - bucket * width);
+            Arc::new(Int64Array::from_iter_values(offsets)) as _
+        };
+        let mut columns: Vec<(&str, arrow::array::ArrayRef)> = vec![
+            ("series", Arc::new(UInt64Array::from(std::mem::take(&mut self.series)))),
+            ("t", Arc::new(Int64Array::from(self.buckets.clone()))),
+            ("count", Arc::new(UInt64Array::from_iter_values(self.partials.iter().map(|p| p.count)))),
+            ("sum", column(|p| p.sum)),
+            ("m2", column(|p| p.m2)),
+            ("min", column(|p| p.min)),
+            ("max", column(|p| p.max)),
+            ("first_at", offset(|p| p.first_at)),
+            ("first", column(|p| p.first)),
+            ("last_at", offset(|p| p.last_at)),
+            ("last", column(|p| p.last)),
+        ];
+        if self.tier.has_digest() {
+            columns.push(("digest", Arc::new(self.digests.finish())));
+        }
+        append(connection, &table_name(chunk, self.tier), record_batch(columns))?;
+        self.partials.clear();
+        self.buckets.clear();
+        Ok(())
+    }
+}
+
+impl<'c> ChunkWriter<'c> {
+    /// Creates the tables of a chunk whose times are all `base` plus a multiple of `unit`, which must be positive.
+    pub(crate) fn create(connection: &'c Connection, id: ChunkId, base: i64, unit: i64) -> Result<Self, StoreError> {
+        let mut sql = format!(
+            "CREATE TABLE {}(series UBIGINT NOT NULL, t BIGINT NOT NULL, value DOUBLE NOT NULL);\
+             CREATE TABLE {}(series UBIGINT NOT NULL, count UBIGINT NOT NULL, first_at BIGINT NOT NULL, \
+             last_at BIGINT NOT NULL, last DOUBLE NOT NULL);",
+            table_name(id, Tier::Raw),
+            series_table_name(id)
+        );
+        for tier in Tier::ROLLUPS {
+            sql += &format!(
+                "CREATE TABLE {}(series UBIGINT NOT NULL, t BIGINT NOT NULL, count UBIGINT NOT NULL, \
+                 sum DOUBLE NOT NULL, m2 DOUBLE NOT NULL, min DOUBLE NOT NULL, max DOUBLE NOT NULL, \
+                 first_at BIGINT NOT NULL, first DOUBLE NOT NULL, last_at BIGINT NOT NULL, last DOUBLE NOT NULL{});",
+                table_name(id, tier),
+                if tier.has_digest() { ", digest BLOB NOT NULL" } else { "" }
+            );
+        }
+        connection.execute_batch(&sql).during("cannot create a chunk")?;
+        let raw = ChunkTable { tier: Tier::Raw, rows: 0, base, unit };
+        Ok(Self {
+            connection,
+            chunk: Chunk { id, first_at: i64::MAX, last_at: i64::MIN, points: 0, tables: vec![raw] },
+            raw: RawBuffer::default(),
+            rollups: Tier::ROLLUPS.into_iter().map(RollupBuffer::new).collect(),
+            series: None,
+            last: None,
+            stats: Vec::new(),
+        })
+    }
+
+    /// Takes the next point.
+    ///
+    /// # Errors
+    /// When it is not in the order of [`Row::order`], does not fit the chunk's unit, or DuckDB fails.
+    pub(crate) fn push(&mut self, row: Row) -> Result<(), StoreError> {
+        let raw = self.chunk.tables[0];
+        if self.last.is_some_and(|last| last.order(&row).is_gt()) || (row.at - raw.base) % raw.unit != 0 {
+            return Err(StoreError::new("cannot write a chunk", format!("point out of order: {row:?} after {:?}", self.last)));
+        }
+        self.last = Some(row);
+        if self.series != Some(row.series) {
+            self.end_series();
+            self.series = Some(row.series);
+            self.stats.push((row.series, SeriesStats::of(row.at, row.value)));
+        } else if let Some((_, stats)) = self.stats.last_mut() {
+            stats.count += 1;
+            (stats.last_at, stats.last) = (row.at, row.value);
+        }
+        self.raw.series.push(row.series.0);
+        self.raw.times.push((row.at - raw.base) / raw.unit);
+        self.raw.values.push(row.value);
+        self.chunk.points += 1;
+        self.chunk.first_at = self.chunk.first_at.min(row.at);
+        self.chunk.last_at = self.chunk.last_at.max(row.at);
+        self.roll_up(row);
+        if self.raw.times.len() >= BUFFER_ROWS {
+            self.write_buffers()?;
+        }
+        Ok(())
+    }
+
+    fn roll_up(&mut self, row: Row) {
+        let minute = self.rollups[0].bucket_of(row.at);
+        match &mut self.rollups[0].open {
+            Some((bucket, partial)) if *bucket == minute => partial.push_in_order(row.at, row.value),
+            _ => {
+                self.close_buckets(Some(row.at));
+                self.rollups[0].open = Some((minute, Partial::of(row.at, row.value)));
+            }
+        }
+        let hour = &mut self.rollups[2];
+        debug_assert_eq!(hour.tier, Tier::Hour);
+        hour.digest.push(row.value);
+    }
+
+    /// Ends the open minute, and every coarser bucket that the next point (none: of this series) is not in.
+    fn close_buckets(&mut self, next_at: Option<i64>) {
+        let Some(series) = self.series else { return };
+        for index in 0..self.rollups.len() {
+            let (finer, coarser) = self.rollups.split_at_mut(index + 1);
+            let rollup = &mut finer[index];
+            let Some((bucket, _)) = rollup.open else { return };
+            if index > 0 && next_at.is_some_and(|at| rollup.bucket_of(at) == bucket) {
+                return;
+            }
+            let start = bucket * rollup.tier.width_micros();
+            let closed = rollup.close(series).expect("it was open");
+            if let Some(next) = coarser.first_mut() {
+                next.add(start, &closed);
+                if rollup.tier.has_digest() && next.tier.has_digest() {
+                    next.digest.merge(&rollup.digest);
+                }
+            }
+            rollup.digest.clear();
+        }
+    }
+
+    fn end_series(&mut self) {
+        self.close_buckets(None);
+    }
+
+    fn write_buffers(&mut self) -> Result<(), StoreError> {
+        self.chunk.tables[0].rows += self.raw.times.len() as u64;
+        let batch = record_batch(vec![
+            ("series", Arc::new(UInt64Array::from(std::mem::take(&mut self.raw.series)))),
+            ("t", Arc::new(Int64Array::from(std::mem::take(&mut self.raw.times)))),
+            ("value", Arc::new(Float64Array::from(std::mem::take(&mut self.raw.values)))),
+        ]);
+        append(self.connection, &table_name(self.chunk.id, Tier::Raw), batch)?;
+        for rollup in &mut self.rollups {
+            // Twice the rows it may have after this many points: the rest will not make up for it.
+            rollup.abandoned |= rollup.rows() * MIN_REDUCTION > 2 * self.chunk.points;
+            if rollup.partials.len() >= BUFFER_ROWS {
+                rollup.write(self.connection, self.chunk.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, drops the rollups that do not pay, and describes the chunk.
+    /// Nothing is seen of it before the caller's transaction commits and the chunk is listed.
+    pub(crate) fn finish(mut self) -> Result<(Chunk, Vec<(SeriesId, SeriesStats)>), StoreError> {
+        self.end_series();
+        self.write_buffers()?;
+        for mut rollup in std::mem::take(&mut self.rollups) {
+            if rollup.abandoned || rollup.rows() * MIN_REDUCTION > self.chunk.points {
+                let sql = format!("DROP TABLE {}", table_name(self.chunk.id, rollup.tier));
+                self.connection.execute_batch(&sql).during("cannot drop a rollup")?;
+                continue;
+            }
+            rollup.write(self.connection, self.chunk.id)?;
+            let unit = rollup.tier.width_micros();
+            self.chunk.tables.push(ChunkTable { tier: rollup.tier, rows: rollup.written, base: 0, unit });
+        }
+        let stats = &self.stats;
+        let batch = record_batch(vec![
+            ("series", Arc::new(UInt64Array::from_iter_values(stats.iter().map(|(id, _)| id.0)))),
+            ("count", Arc::new(UInt64Array::from_iter_values(stats.iter().map(|(_, s)| s.count)))),
+            ("first_at", Arc::new(Int64Array::from_iter_values(stats.iter().map(|(_, s)| s.first_at)))),
+            ("last_at", Arc::new(Int64Array::from_iter_values(stats.iter().map(|(_, s)| s.last_at)))),
+            ("last", Arc::new(Float64Array::from_iter_values(stats.iter().map(|(_, s)| s.last)))),
+        ]);
+        append(self.connection, &series_table_name(self.chunk.id), batch)?;
+        Ok((self.chunk, self.stats))
+    }
+}
+
+/// The greatest unit such that all times are `base` plus a multiple of it; `base` is the earliest.
+pub(crate) fn base_and_unit<I: Iterator<Item = i64>>(times: impl Fn() -> I) -> (i64, i64) {
+    let Some(base) = times().min() else { return (0, 1) };
+    let unit = times().fold(0u64, |unit, at| gcd(unit, at.abs_diff(base)));
+    (base, i64::try_from(unit).unwrap_or(1).max(1))
+}
+
+/// The greatest common divisor; of zero and a number, the number.
+pub(crate) fn gcd(a: u64, b: u64) -> u64 {
+    let (mut a, mut b) = (a, b);
+    while a != 0 {
+        (a, b) = (b % a, a);
+    }
+    b
+}

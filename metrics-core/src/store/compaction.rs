@@ -1,0 +1,208 @@
+//! Moving points: from a sealed memtable into chunks, and from small chunks into larger ones.
+//!
+//! Both write new tables first, in a transaction of their own, and then list them and unlist what they replace in
+//! a second, short one. Whatever a crash leaves unlisted is dropped at the next start.
+
+use std::sync::Arc;
+
+use duckdb::Connection;
+
+use super::chunk::{Chunk, ChunkId, table_name};
+use super::chunk_writer::{ChunkWriter, base_and_unit, gcd};
+use super::connection::{Database, transaction};
+use super::error::{During, StoreError};
+use super::head::Columns;
+use super::memtable::{Memtable, Row, Segment};
+use super::registry::SeriesId;
+use crate::model::MICROS_PER_DAY;
+use crate::rollup::Tier;
+
+/// Most chunks that one memtable is cut into.
+const MAX_PIECES: usize = 8;
+/// Chunks of about one size that are merged into one.
+const FANOUT: usize = 4;
+
+/// Writes the points of a memtable as chunks cut at aligned times: by days, or by the least power of eight days that
+/// gives at most [`MAX_PIECES`], so that neither a year of rare points nor a few late ones make many tables.
+pub(crate) fn write_memtable(
+    connection: &Connection,
+    memtable: Memtable,
+    mut next_id: impl FnMut() -> ChunkId,
+) -> Result<Vec<Chunk>, StoreError> {
+    let segment = memtable.into_segment();
+    let pieces = pieces(&segment);
+    transaction(connection, || {
+        pieces
+            .iter()
+            .map(|&(from, to)| {
+                let runs = || segment.runs_between(SeriesId(0), SeriesId(u64::MAX)).map(|run| run.between(from, to));
+                let (base, unit) = base_and_unit(|| runs().flat_map(|run| run.times.iter().copied()));
+                let mut writer = ChunkWriter::create(connection, next_id(), base, unit)?;
+                runs().flat_map(|run| run.rows()).try_for_each(|row| writer.push(row))?;
+                Ok(writer.finish()?.0)
+            })
+            .collect()
+    })
+}
+
+fn pieces(segment: &Segment) -> Vec<(i64, i64)> {
+    let times = || segment.runs_between(SeriesId(0), SeriesId(u64::MAX)).flat_map(|run| run.times.iter().copied());
+    let mut span = MICROS_PER_DAY;
+    loop {
+        let mut starts = std::collections::BTreeSet::new();
+        for at in times() {
+            starts.insert(at.div_euclid(span));
+            if starts.len() > MAX_PIECES {
+                break;
+            }
+        }
+        if starts.len() <= MAX_PIECES {
+            return starts.into_iter().map(|start| (start * span, (start + 1) * span)).collect();
+        }
+        span *= 8;
+    }
+}
+
+/// Chunks that should become one: [`FANOUT`] of one size class (two, where more would pass the limit), the closest
+/// together in time. None when there are no such chunks.
+pub(crate) fn pick_merge(chunks: &[Arc<Chunk>], limit_points: u64) -> Option<Vec<Arc<Chunk>>> {
+    let mut classes: std::collections::BTreeMap<u32, Vec<&Arc<Chunk>>> = std::collections::BTreeMap::new();
+    for chunk in chunks.iter().filter(|chunk| chunk.table(Tier::Raw).is_some()) {
+        classes.entry(chunk.points.max(1).ilog(FANOUT as u64)).or_default().push(chunk);
+    }
+    classes.into_iter().find_map(|(class, mut members)| {
+        let largest = (FANOUT as u64).saturating_pow(class + 1);
+        let fanout = if largest.saturating_mul(FANOUT as u64) <= limit_points { FANOUT } else { 2 };
+        members.sort_by_key(|chunk| chunk.first_at);
+        let fits = |group: &&[&Arc<Chunk>]| group.iter().map(|chunk| chunk.points).sum::<u64>() <= limit_points;
+        let span = |group: &&[&Arc<Chunk>]| {
+            let last = group.iter().map(|chunk| chunk.last_at).max().unwrap_or(0);
+            last.abs_diff(group[0].first_at)
+        };
+        let closest = members.windows(fanout).filter(fits).min_by_key(span)?;
+        Some(closest.iter().map(|chunk| Arc::clone(chunk)).collect())
+    })
+}
+
+/// Writes the points of several chunks as one, reading each in its order and merging on the way.
+pub(crate) fn merge(
+    database: &Database,
+    connection: &Connection,
+    chunks: &[Arc<Chunk>],
+    id: ChunkId,
+    keep: impl Fn(&Row) -> bool,
+) -> Result<Option<Chunk>, StoreError> {
+    let tables: Vec<_> = chunks.iter().filter_map(|chunk| Some((chunk.id, *chunk.table(Tier::Raw)?))).collect();
+    let base = tables.iter().map(|(_, table)| table.base).min().unwrap_or(0);
+    let unit = tables.iter().fold(0, |unit, (_, t)| gcd(gcd(unit, t.unit.unsigned_abs()), t.base.abs_diff(base)));
+    let unit = i64::try_from(unit).unwrap_or(1).max(1);
+    let action = "cannot read a chunk to merge";
+    let connections = tables.iter().map(|_| database.connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut statements = Vec::with_capacity(tables.len());
+    for ((chunk, _), reader) in tables.iter().zip(&connections) {
+        let sql = format!("SELECT series, t, value FROM {}", table_name(*chunk, Tier::Raw));
+        statements.push(reader.prepare(&sql).during(action)?);
+    }
+    let mut sources = Vec::with_capacity(tables.len());
+    for ((_, table), statement) in tables.iter().zip(&mut statements) {
+        let batches = statement.stream_arrow([]).during(action)?.map(move |batch| {
+            let batch = batch.during(action)?;
+            let columns = Columns::of(&batch);
+            let (series, times, values) = (columns.u64s(0)?, columns.i64s(1)?, columns.f64s(2)?);
+            let row = |i: usize| Row { series: SeriesId(series[i]), at: table.time(times[i]), value: values[i] };
+            Ok((0..series.len()).map(row).collect::<Vec<Row>>())
+        });
+        sources.push(Source { batches, rows: Vec::new().into_iter().peekable() });
+    }
+    transaction(connection, || {
+        let mut writer = ChunkWriter::create(connection, id, base, unit)?;
+        let mut kept = false;
+        while let Some(row) = next_row(&mut sources)? {
+            if keep(&row) {
+                kept = true;
+                writer.push(row)?;
+            }
+        }
+        if kept { Ok(Some(writer.finish()?.0)) } else { Err(StoreError::new("merge", NOTHING_LEFT)) }
+    })
+    .or_else(|error| if error.to_string().ends_with(NOTHING_LEFT) { Ok(None) } else { Err(error) })
+}
+
+/// Marks a merge that keeps no point, so that its empty tables are rolled back.
+const NOTHING_LEFT: &str = "no point is left";
+
+struct Source<I> {
+    batches: I,
+    rows: std::iter::Peekable<std::vec::IntoIter<Row>>,
+}
+
+impl<I: Iterator<Item = Result<Vec<Row>, StoreError>>> Source<I> {
+    fn peek(&mut self) -> Result<Option<&Row>, StoreError> {
+        while self.rows.peek().is_none() {
+            match self.batches.next() {
+                Some(batch) => self.rows = batch?.into_iter().peekable(),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.rows.peek())
+    }
+}
+
+/// The least of the sources' next rows. There are few sources: looking at each beats a heap.
+fn next_row<I>(sources: &mut [Source<I>]) -> Result<Option<Row>, StoreError>
+where
+    I: Iterator<Item = Result<Vec<Row>, StoreError>>,
+{
+    let mut least: Option<(usize, Row)> = None;
+    for (index, source) in sources.iter_mut().enumerate() {
+        if let Some(row) = source.peek()?
+            && least.is_none_or(|(_, best)| row.order(&best).is_lt())
+        {
+            least = Some((index, *row));
+        }
+    }
+    Ok(least.and_then(|(index, _)| sources[index].rows.next()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::chunk::ChunkTable;
+
+    fn chunk(id: ChunkId, day: i64, points: u64) -> Arc<Chunk> {
+        let tables = vec![ChunkTable { tier: Tier::Raw, rows: points, base: 0, unit: 1 }];
+        Arc::new(Chunk { id, first_at: day * MICROS_PER_DAY, last_at: (day + 1) * MICROS_PER_DAY - 1, points, tables })
+    }
+
+    fn ids(picked: Option<Vec<Arc<Chunk>>>) -> Vec<ChunkId> {
+        picked.map(|chunks| chunks.iter().map(|chunk| chunk.id).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn four_neighbours_of_one_size_are_merged() {
+        let chunks: Vec<_> = [(1, 900), (2, 10), (3, 11), (4, 13), (5, 12), (6, 14)]
+            .into_iter()
+            .map(|(id, day)| chunk(id, day, 1_000))
+            .collect();
+        assert_eq!(ids(pick_merge(&chunks, 1 << 20)), [2, 3, 5, 4]);
+        assert_eq!(ids(pick_merge(&chunks[..3], 1 << 20)), [0; 0]);
+    }
+
+    #[test]
+    fn a_merge_never_passes_the_limit() {
+        let chunks: Vec<_> = (0..8).map(|id| chunk(id, id as i64, 1_000)).collect();
+        assert_eq!(ids(pick_merge(&chunks, 1_999)), [0; 0]);
+        assert_eq!(ids(pick_merge(&chunks, 2_000)), [0, 1]);
+        let mixed = [chunk(1, 1, 1_000), chunk(2, 2, 1_000_000)];
+        assert_eq!(ids(pick_merge(&mixed, 1 << 30)), [0; 0]);
+    }
+
+    #[test]
+    fn rare_points_over_years_make_few_pieces() {
+        let rows = (0..5_000).map(|i| Row { series: SeriesId(1), at: i * MICROS_PER_DAY, value: 0.0 }).collect();
+        let pieces = pieces(&Segment::from_rows(rows));
+        assert!(pieces.len() <= MAX_PIECES, "{pieces:?}");
+        let rows = (0..48).map(|i| Row { series: SeriesId(1), at: i * MICROS_PER_DAY / 24, value: 0.0 }).collect();
+        assert_eq!(super::pieces(&Segment::from_rows(rows)), [(0, MICROS_PER_DAY), (MICROS_PER_DAY, 2 * MICROS_PER_DAY)]);
+    }
+}

@@ -1,0 +1,136 @@
+//! DuckDB itself: one instance a store, a connection for each who needs one.
+
+use std::path::{Path, PathBuf};
+
+use duckdb::{Config, Connection};
+use parking_lot::{Condvar, Mutex};
+
+use super::error::{During, StoreError};
+use super::options::Options;
+use super::ownership::beside;
+
+/// Prepared statements kept for each reading connection.
+const CACHED_STATEMENTS: usize = 256;
+
+/// The open database file.
+pub(crate) struct Database {
+    root: Mutex<Connection>,
+    path: PathBuf,
+    readers: Readers,
+}
+
+/// Connections for queries: handed out, taken back, never more than so many.
+struct Readers {
+    idle: Mutex<ReaderState>,
+    returned: Condvar,
+}
+
+struct ReaderState {
+    idle: Vec<Connection>,
+    may_open: usize,
+}
+
+impl Database {
+    pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, StoreError> {
+        let temp = options.temp_directory.clone().unwrap_or_else(|| beside(path, ".tmp"));
+        let settings = settings(options, &temp);
+        let mut config = Config::default();
+        for (key, value) in &settings {
+            config = config.with(key, value).during(&format!("cannot set DuckDB's {key} to {value}"))?;
+        }
+        let root = Connection::open_with_flags(path, config).during("cannot open the database")?;
+        let readers = ReaderState { idle: Vec::new(), may_open: options.read_connections.max(1) };
+        Ok(Self {
+            root: Mutex::new(root),
+            path: path.to_owned(),
+            readers: Readers { idle: Mutex::new(readers), returned: Condvar::new() },
+        })
+    }
+
+    /// Path of the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A connection of one's own.
+    pub(crate) fn connect(&self) -> Result<Connection, StoreError> {
+        self.root.lock().try_clone().during("cannot open a connection")
+    }
+
+    /// Runs a reader on one of the reading connections, waiting for one where all are in use.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let reader = Lent { connection: Some(self.take_reader()?), readers: &self.readers };
+        read(reader.connection.as_ref().expect("it is taken only when dropped"))
+    }
+
+    fn take_reader(&self) -> Result<Connection, StoreError> {
+        let mut state = self.readers.idle.lock();
+        loop {
+            if let Some(connection) = state.idle.pop() {
+                return Ok(connection);
+            }
+            if state.may_open > 0 {
+                state.may_open -= 1;
+                drop(state);
+                let connection = self.connect()?;
+                connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+                return Ok(connection);
+            }
+            self.readers.returned.wait(&mut state);
+        }
+    }
+}
+
+/// A reading connection on loan: goes back even when its borrower panics.
+struct Lent<'a> {
+    connection: Option<Connection>,
+    readers: &'a Readers,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.readers.idle.lock().idle.extend(self.connection.take());
+        self.readers.returned.notify_one();
+    }
+}
+
+/// DuckDB's settings: bounded in memory and disk, no code or file from outside, checkpoints when the store says so.
+fn settings(options: &Options, temp: &Path) -> Vec<(&'static str, String)> {
+    let megabytes = |bytes: u64| format!("{}MiB", (bytes >> 20).max(1));
+    vec![
+        ("memory_limit", megabytes(options.memory_limit_bytes.max(64 << 20))),
+        ("threads", options.threads.max(1).to_string()),
+        ("temp_directory", temp.display().to_string()),
+        ("max_temp_directory_size", megabytes(options.temp_limit_bytes)),
+        // The store checkpoints by itself; this is the bound should it not get to it.
+        ("wal_autocheckpoint", megabytes(options.wal_limit_bytes.saturating_mul(2))),
+        ("autoinstall_known_extensions", "false".into()),
+        ("autoload_known_extensions", "false".into()),
+        ("allow_community_extensions", "false".into()),
+        ("allow_persistent_secrets", "false".into()),
+        ("preserve_insertion_order", "true".into()),
+    ]
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Runs statements in one transaction: all of them, or none.
+pub(crate) fn transaction<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.execute_batch("BEGIN TRANSACTION").during("cannot begin a transaction")?;
+    let result = work().and_then(|value| {
+        connection.execute_batch("COMMIT").during("cannot commit")?;
+        Ok(value)
+    });
+    if result.is_err() {
+        // The first error is the one to report; a transaction that ended by itself has nothing to roll back.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    result
+}

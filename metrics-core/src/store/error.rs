@@ -1,0 +1,82 @@
+//! What can go wrong below the engine.
+
+use std::path::{Path, PathBuf};
+
+/// The store could not do what it was asked. The text is for the operator; a server keeps it from its clients.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{action}: {reason}")]
+pub struct StoreError {
+    action: String,
+    reason: String,
+}
+
+impl StoreError {
+    /// What was being done, and why it failed.
+    pub(crate) fn new(action: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        Self { action: action.into(), reason: reason.to_string() }
+    }
+
+    /// Whether a table that was planned for is gone: a compaction replaced it in between.
+    pub(crate) fn is_missing_table(&self) -> bool {
+        self.reason.contains("Catalog Error") && self.reason.contains("does not exist")
+    }
+}
+
+/// Adds what was being done to a database error.
+pub(crate) trait During<T> {
+    fn during(self, action: &str) -> Result<T, StoreError>;
+}
+
+impl<T> During<T> for Result<T, duckdb::Error> {
+    fn during(self, action: &str) -> Result<T, StoreError> {
+        self.map_err(|error| StoreError::new(action, error))
+    }
+}
+
+impl<T> During<T> for std::io::Result<T> {
+    fn during(self, action: &str) -> Result<T, StoreError> {
+        self.map_err(|error| StoreError::new(action, error))
+    }
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another engine, in this or another process, holds the file.
+    #[error("{} is in use by another process: one process owns a store. Talk to its server with --url instead", path.display())]
+    Owned {
+        /// The store's file.
+        path: PathBuf,
+    },
+    /// The file was written by a later version of this program.
+    #[error("{} has schema version {found}, this program knows versions up to {known}: use the newer program", path.display())]
+    Newer {
+        /// The store's file.
+        path: PathBuf,
+        /// Version in the file.
+        found: u32,
+        /// Latest version that this program knows.
+        known: u32,
+    },
+    /// A DuckDB database, but not a metrics store.
+    #[error("{} is a DuckDB database without a metrics store in it: give another file name", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no database, cannot be read or written, or is damaged.
+    #[error("cannot open {}: {source}", path.display())]
+    Store {
+        /// The store's file.
+        path: PathBuf,
+        /// What happened.
+        source: StoreError,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn store(path: &Path) -> impl FnOnce(StoreError) -> Self + '_ {
+        move |source| Self::Store { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,270 @@
+//! The store: the only place that names DuckDB.
+//!
+//! A point is in exactly one of three places: the active memtable (and its head table), the sealed memtable (and
+//! its head tables), or a chunk. A query takes a [`Snapshot`] of that and reads each place once; moving points
+//! replaces the snapshot after the transaction that moved them.
+
+mod catalog;
+mod chunk;
+mod chunk_reader;
+mod chunk_writer;
+mod compaction;
+mod connection;
+mod error;
+mod head;
+mod memtable;
+mod options;
+mod ownership;
+mod registry;
+mod schema;
+mod snapshot;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+pub(crate) use chunk::{Chunk, ChunkTable};
+pub(crate) use chunk_reader::{BucketBatch, ScanRange, scan_buckets, scan_raw};
+pub(crate) use connection::Database;
+/// A connection of one's own to the store's database.
+pub(crate) use duckdb::Connection;
+pub(crate) use memtable::Row;
+pub(crate) use registry::{Registry, Selection, SeriesId, SeriesStats};
+pub(crate) use snapshot::Snapshot;
+
+pub use error::{OpenError, StoreError};
+pub use options::Options;
+
+use error::During;
+use head::HeadId;
+use ownership::{Ownership, beside};
+use snapshot::Current;
+
+/// A key that was stored with a write, and what that write was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredKey {
+    pub(crate) key: String,
+    pub(crate) points: u64,
+    /// Microseconds since the epoch.
+    pub(crate) at: i64,
+}
+
+/// What one commit brings.
+#[derive(Debug, Default)]
+pub(crate) struct Commit {
+    pub(crate) series: Vec<(SeriesId, crate::model::SeriesKey)>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) keys: Vec<StoredKey>,
+}
+
+/// Head tables of the file: those of the sealed memtable, and the one that takes points.
+#[derive(Debug)]
+struct Heads {
+    sealed: Vec<HeadId>,
+    active: HeadId,
+}
+
+impl Heads {
+    fn all(&self) -> Vec<HeadId> {
+        self.sealed.iter().copied().chain([self.active]).collect()
+    }
+}
+
+/// An open store.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) options: Options,
+    pub(crate) database: Database,
+    pub(crate) registry: RwLock<Registry>,
+    current: Current,
+    heads: Mutex<Heads>,
+    next_chunk: AtomicU64,
+    /// Held during every transaction that changes listed tables and during checkpoints, which DuckDB refuses while
+    /// another transaction writes. Never held while points are moved.
+    gate: Mutex<()>,
+    /// Dropped last: the next owner finds the database closed.
+    _ownership: Ownership,
+}
+
+impl Store {
+    /// Opens or creates a store; what is remembered of earlier writes comes with it.
+    pub(crate) fn open(path: &Path, options: Options) -> Result<(Self, Vec<StoredKey>), OpenError> {
+        let ownership = Ownership::take(path)?;
+        let failed = |error| OpenError::store(path)(error);
+        let database = Database::open(path, &options).map_err(|error| refine_open_error(path, error))?;
+        let connection = database.connect().map_err(failed)?;
+        schema::migrate(&connection, path)?;
+        let loaded = catalog::load(&connection).map_err(failed)?;
+        let keys = catalog::load_keys(&connection).map_err(failed)?;
+        drop(connection);
+        let store = Self {
+            next_chunk: AtomicU64::new(loaded.chunks.iter().map(|chunk| chunk.id + 1).max().unwrap_or(1)),
+            options,
+            database,
+            registry: RwLock::new(loaded.registry),
+            current: Current::default(),
+            heads: Mutex::new(Heads { active: loaded.active_head, sealed: loaded.sealed_heads }),
+            gate: Mutex::new(()),
+            _ownership: ownership,
+        };
+        store.current.update(|snapshot| {
+            snapshot.chunks = Arc::new(loaded.chunks);
+            snapshot.active = loaded.memtable;
+        });
+        Ok((store, keys))
+    }
+
+    /// The view that a query reads.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load()
+    }
+
+    /// Commits points, new series and keys: durable when this returns, and seen by every query from then on.
+    /// With `seal` they go into a new head table, and the memtable so far is sealed.
+    pub(crate) fn commit(&self, connection: &Connection, commit: Commit, seal: bool) -> Result<(), StoreError> {
+        let gate = self.gate.lock();
+        let mut heads = self.heads.lock();
+        let target = if seal { heads.active + 1 } else { heads.active };
+        connection::transaction(connection, || {
+            if seal {
+                head::create(connection, target)?;
+                let all: Vec<HeadId> = heads.all().into_iter().chain([target]).collect();
+                schema::replace_points_view(connection, &all, &self.current.load().chunks)?;
+            }
+            if !commit.series.is_empty() {
+                head::append_series(connection, &commit.series)?;
+            }
+            if !commit.rows.is_empty() {
+                head::append_rows(connection, target, &commit.rows)?;
+            }
+            catalog::append_keys(connection, &commit.keys)
+        })?;
+        if seal {
+            let sealed = heads.active;
+            heads.sealed.push(sealed);
+            heads.active = target;
+        }
+        drop((heads, gate));
+        let mut registry = self.registry.write();
+        commit.series.into_iter().for_each(|(id, key)| registry.insert(id, key));
+        stats_by_series(&commit.rows).iter().for_each(|(id, stats)| registry.record(*id, stats));
+        drop(registry);
+        self.current.update(|snapshot| {
+            if seal {
+                snapshot.sealed = Some(std::mem::take(&mut snapshot.active));
+            }
+            snapshot.active = snapshot.active.with_rows(commit.rows);
+        });
+        Ok(())
+    }
+
+    /// Moves the sealed memtable into chunks. Without one there is nothing to do.
+    pub(crate) fn flush_sealed(&self, connection: &Connection) -> Result<(), StoreError> {
+        let Some(sealed) = self.current.load().sealed.clone() else { return Ok(()) };
+        let chunks = compaction::write_memtable(connection, sealed, || self.next_chunk.fetch_add(1, Ordering::Relaxed))?;
+        self.publish(connection, &[], chunks, true)
+    }
+
+    /// Merges chunks once; false when there are none that should be merged.
+    pub(crate) fn merge_once(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let Some(picked) = compaction::pick_merge(&self.current.load().chunks, self.options.chunk_points) else {
+            return Ok(false);
+        };
+        let id = self.next_chunk.fetch_add(1, Ordering::Relaxed);
+        let merged = compaction::merge(&self.database, connection, &picked, id, |_| true)?;
+        self.publish(connection, &picked, merged.into_iter().collect(), false)?;
+        Ok(true)
+    }
+
+    /// Lists new chunks and unlists those they replace, in one transaction; then the same for queries to come.
+    fn publish(
+        &self,
+        connection: &Connection,
+        old: &[Arc<Chunk>],
+        new: Vec<Chunk>,
+        drop_sealed: bool,
+    ) -> Result<(), StoreError> {
+        let gate = self.gate.lock();
+        let mut heads = self.heads.lock();
+        let mut chunks: Vec<Arc<Chunk>> = self.current.load().chunks.iter().cloned().collect();
+        chunks.retain(|chunk| old.iter().all(|old| old.id != chunk.id));
+        chunks.extend(new.into_iter().map(Arc::new));
+        chunks.sort_by_key(|chunk| (chunk.first_at, chunk.id));
+        let kept = if drop_sealed { vec![heads.active] } else { heads.all() };
+        connection::transaction(connection, || {
+            catalog::relist(connection, old, &chunks)?;
+            schema::replace_points_view(connection, &kept, &chunks)?;
+            if drop_sealed {
+                heads.sealed.iter().try_for_each(|head| head::drop_table(connection, *head))?;
+            }
+            Ok(())
+        })?;
+        if drop_sealed {
+            heads.sealed.clear();
+        }
+        self.current.update(|snapshot| {
+            snapshot.chunks = Arc::new(chunks);
+            if drop_sealed {
+                snapshot.sealed = None;
+            }
+        });
+        drop((heads, gate));
+        self.checkpoint(connection)
+    }
+
+    /// A small read through DuckDB.
+    pub(crate) fn probe(&self) -> Result<(), StoreError> {
+        self.database.read(|connection| {
+            connection
+                .query_row("SELECT count(*) FROM meta", [], |row| row.get::<_, u64>(0))
+                .during("cannot read the store")
+                .map(|_| ())
+        })
+    }
+
+    /// The last act of an owner: everything in the file, nothing in the log.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        self.checkpoint(&self.database.connect()?)
+    }
+
+    /// Moves the write-ahead log into the file.
+    pub(crate) fn checkpoint(&self, connection: &Connection) -> Result<(), StoreError> {
+        let _gate = self.gate.lock();
+        connection.execute_batch("CHECKPOINT").during("cannot checkpoint")
+    }
+
+    /// Forgets keys that were stored before an instant.
+    pub(crate) fn expire_keys(&self, connection: &Connection, before: i64) -> Result<(), StoreError> {
+        let _gate = self.gate.lock();
+        connection
+            .execute("DELETE FROM idempotency WHERE stored_at < ?", [before])
+            .during("cannot expire idempotency keys")
+            .map(|_| ())
+    }
+
+    /// Bytes of the database file and of its write-ahead log.
+    pub(crate) fn file_bytes(&self) -> (u64, u64) {
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        (length(self.database.path()), length(&beside(self.database.path(), ".wal")))
+    }
+}
+
+/// The open errors of DuckDB that mean something to a user.
+fn refine_open_error(path: &Path, error: StoreError) -> OpenError {
+    if error.to_string().contains("Conflicting lock") {
+        OpenError::Owned { path: path.to_owned() }
+    } else {
+        OpenError::store(path)(error)
+    }
+}
+
+fn stats_by_series(rows: &[Row]) -> rustc_hash::FxHashMap<SeriesId, SeriesStats> {
+    let mut all = rustc_hash::FxHashMap::default();
+    for row in rows {
+        let stats = SeriesStats::of(row.at, row.value);
+        all.entry(row.series).and_modify(|known: &mut SeriesStats| known.merge(&stats)).or_insert(stats);
+    }
+    all
+}

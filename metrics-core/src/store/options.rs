@@ -1,0 +1,71 @@
+//! How an engine behaves: every bound with its effect and default.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of an engine. Sizes are bytes, counts are points, series or rows.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Memory that DuckDB may take for scans, sorts and caches; past it, it spills to `temp_directory`.
+    /// Default 512 MiB, at least 64 MiB.
+    pub memory_limit_bytes: u64,
+    /// Threads that DuckDB uses for one statement. Default: the machine's cores, at most 8.
+    pub threads: usize,
+    /// Where DuckDB spills. Default: beside the file, with `.tmp` appended.
+    pub temp_directory: Option<PathBuf>,
+    /// Most that spilling may take on disk. Default 16 GiB.
+    pub temp_limit_bytes: u64,
+    /// Write-ahead log at which a checkpoint is made, at the latest. Default 256 MiB.
+    pub wal_limit_bytes: u64,
+    /// Points that may wait for their commit; over it writes are refused (or wait, see `Engine::write`).
+    /// Default 500,000.
+    pub queue_points: usize,
+    /// Most points in one write. Default 1,000,000.
+    pub batch_points: usize,
+    /// Most points in one commit. Default 100,000.
+    pub commit_points: usize,
+    /// Most series; a write that would make more is refused. Default 1,000,000.
+    pub max_series: usize,
+    /// Points kept in memory (24 bytes each) and in arrival order on disk before they are moved into a sorted
+    /// chunk. Default 2,000,000.
+    pub head_points: usize,
+    /// Most points in one chunk that compaction makes by merging. Default 16,000,000.
+    pub chunk_points: u64,
+    /// Queries that read from disk at the same time. Default 4.
+    pub read_connections: usize,
+    /// Most (series or group, window) pairs in one answer. Default 10,000,000.
+    pub max_cells: usize,
+    /// Most points that one query reads where rollups cannot answer. Default 20,000,000.
+    pub max_raw_rows: usize,
+    /// Points up to which a quantile is computed from every one of them; over it (or where retention dropped
+    /// them) sketches answer. Default 2,000,000.
+    pub exact_quantile_points: usize,
+    /// How long an idempotency key is remembered. Default 48 hours, at least 24.
+    pub key_lifetime: Duration,
+    /// Most idempotency keys that are remembered at a time. Default 2,000,000.
+    pub max_keys: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            memory_limit_bytes: 512 << 20,
+            threads: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)),
+            temp_directory: None,
+            temp_limit_bytes: 16 << 30,
+            wal_limit_bytes: 256 << 20,
+            queue_points: 500_000,
+            batch_points: 1_000_000,
+            commit_points: 100_000,
+            max_series: 1_000_000,
+            head_points: 2_000_000,
+            chunk_points: 16_000_000,
+            read_connections: 4,
+            max_cells: 10_000_000,
+            max_raw_rows: 20_000_000,
+            exact_quantile_points: 2_000_000,
+            key_lifetime: Duration::from_secs(48 * 3_600),
+            max_keys: 2_000_000,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! One process owns a store: an advisory lock on a file beside it.
+//!
+//! DuckDB locks its own file per process, which neither stops a second engine in the same process nor survives
+//! another descriptor of the file being closed. A lock on a separate file does both.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::error::{OpenError, StoreError};
+
+/// Held as long as the store is open; the lock goes with it, even when the process is killed.
+#[derive(Debug)]
+pub(crate) struct Ownership {
+    _lock: File,
+}
+
+/// The path of a file that stands beside the store's.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+impl Ownership {
+    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
+        let lock_path = beside(path, ".lock");
+        let failed = |error: std::io::Error| {
+            OpenError::store(path)(StoreError::new(format!("cannot lock {}", lock_path.display()), error))
+        };
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Owned { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}

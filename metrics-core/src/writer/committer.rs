@@ -1,0 +1,221 @@
+//! The thread that commits: it takes what waits, commits it as one, and answers each write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
+use super::error::WriteError;
+use super::keys::{IdempotencyKey, Keys};
+use super::maintenance::Maintenance;
+use super::queue::{Job, Queue, WriteJob};
+use super::ticket::{Receipt, Reply};
+use crate::model::{SeriesKey, Timestamp};
+use crate::store::{Commit, Row, SeriesId, Store, StoreError, StoredKey};
+
+/// What the committer did, for those who watch.
+#[derive(Debug, Default)]
+pub(crate) struct CommitFigures {
+    pub(crate) commits: AtomicU64,
+    pub(crate) points: AtomicU64,
+    pub(crate) commit_us: AtomicU64,
+    /// Why no more writes are taken; set once.
+    pub(crate) failure: Mutex<Option<String>>,
+}
+
+/// Commits between looks at the length of the write-ahead log.
+const COMMITS_PER_WAL_LOOK: u64 = 256;
+
+/// The committing thread's state.
+pub(crate) struct Committer {
+    store: Arc<Store>,
+    queue: Arc<Queue>,
+    maintenance: Arc<Maintenance>,
+    figures: Arc<CommitFigures>,
+    keys: Keys,
+}
+
+/// The writes of one group on their way into one commit.
+#[derive(Default)]
+struct Group {
+    commit: Commit,
+    /// Series that the commit adds.
+    new_series: FxHashMap<SeriesKey, SeriesId>,
+    /// Series that the commit adds to each metric, known or new.
+    new_ordinals: FxHashMap<u32, u32>,
+    new_metrics: FxHashMap<crate::model::MetricName, u32>,
+    new_keys: FxHashMap<IdempotencyKey, u64>,
+    replies: Vec<(Reply, Receipt)>,
+}
+
+impl Committer {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        queue: Arc<Queue>,
+        maintenance: Arc<Maintenance>,
+        figures: Arc<CommitFigures>,
+        stored: Vec<StoredKey>,
+    ) -> Self {
+        Self { store, queue, maintenance, figures, keys: Keys::load(stored) }
+    }
+
+    /// Runs until the queue is closed and drained.
+    pub(crate) fn run(mut self) -> Result<(), StoreError> {
+        let connection = self.store.database.connect()?;
+        while let Some(jobs) = self.queue.take(self.store.options.commit_points) {
+            let mut group = Group::default();
+            let mut seals = Vec::new();
+            for job in jobs {
+                match job {
+                    Job::Write(job) => self.admit(job, &mut group),
+                    Job::Seal(reply) => seals.push(reply),
+                }
+            }
+            let seal = self.make_room(!seals.is_empty());
+            self.commit(&connection, group, seal);
+            for reply in seals {
+                let failure = self.figures.failure.lock().clone();
+                let answer = failure.map_or(Ok(Receipt { points: 0, replayed: false }), |f| Err(WriteError::Store(f)));
+                let _ = reply.send(answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a write and adds it to the group, or answers it at once.
+    fn admit(&self, job: WriteJob, group: &mut Group) {
+        if let Some(failure) = self.figures.failure.lock().clone() {
+            let _ = job.reply.send(Err(WriteError::Store(failure)));
+            return;
+        }
+        let points = job.batch.len() as u64;
+        if let Some(key) = &job.key {
+            if let Some(points) = self.keys.get(key) {
+                let _ = job.reply.send(Ok(Receipt { points, replayed: true }));
+                return;
+            }
+            if let Some(&points) = group.new_keys.get(key) {
+                group.replies.push((job.reply, Receipt { points, replayed: true }));
+                return;
+            }
+            let limit = self.store.options.max_keys;
+            if self.keys.len() + group.new_keys.len() >= limit {
+                let _ = job.reply.send(Err(WriteError::KeyLimit { limit }));
+                return;
+            }
+        }
+        match self.resolve(&job, group) {
+            Err(error) => {
+                let _ = job.reply.send(Err(error));
+            }
+            Ok(ids) => {
+                let row = |s: &crate::model::Sample| Row {
+                    series: ids[s.series.index()],
+                    at: s.timestamp.micros(),
+                    value: s.value,
+                };
+                group.commit.rows.extend(job.batch.samples().iter().map(row));
+                if let Some(key) = job.key {
+                    let at = Timestamp::now().micros();
+                    group.commit.keys.push(StoredKey { key: key.as_str().to_owned(), points, at });
+                    group.new_keys.insert(key, points);
+                }
+                group.replies.push((job.reply, Receipt { points, replayed: false }));
+            }
+        }
+    }
+
+    /// The numbers of a write's series, new ones included; all or none of these are taken into the group.
+    fn resolve(&self, job: &WriteJob, group: &mut Group) -> Result<Vec<SeriesId>, WriteError> {
+        let registry = self.store.registry.read();
+        let keys = job.batch.series();
+        let known: Vec<Option<SeriesId>> =
+            keys.iter().map(|key| registry.id(key).or_else(|| group.new_series.get(key).copied())).collect();
+        let new = known.iter().filter(|id| id.is_none()).count();
+        let limit = self.store.options.max_series;
+        if new > 0 && registry.len() + group.new_series.len() + new > limit {
+            return Err(WriteError::SeriesLimit { limit, new });
+        }
+        let mut number = |key: &SeriesKey| {
+            let metrics = &mut group.new_metrics;
+            let metric = registry.metric_id(&key.name).unwrap_or_else(|| {
+                let next = registry.next_metric_id() + u32::try_from(metrics.len()).expect("bounded by the series limit");
+                *metrics.entry(key.name.clone()).or_insert(next)
+            });
+            let added = group.new_ordinals.entry(metric).or_insert(0);
+            let id = SeriesId::new(metric, registry.next_ordinal(metric) + *added);
+            *added += 1;
+            group.new_series.insert(key.clone(), id);
+            group.commit.series.push((id, key.clone()));
+            id
+        };
+        Ok(keys.iter().zip(known).map(|(key, id)| id.unwrap_or_else(|| number(key))).collect())
+    }
+
+    /// Decides whether this commit seals the memtable, and waits where the memory for points is full: until the
+    /// sealed ones are in chunks.
+    fn make_room(&self, asked: bool) -> bool {
+        let head_points = self.store.options.head_points.max(1);
+        let snapshot = self.store.snapshot();
+        let full = snapshot.active.len() >= head_points;
+        if snapshot.sealed.is_none() {
+            return (asked || full) && !snapshot.active.is_empty();
+        }
+        if asked || snapshot.active.len() >= 2 * head_points {
+            self.maintenance.wait_for_flush(&self.store);
+            return self.store.snapshot().sealed.is_none() && !snapshot.active.is_empty();
+        }
+        false
+    }
+
+    fn commit(&mut self, connection: &crate::store::Connection, group: Group, seal: bool) {
+        let Group { commit, replies, .. } = group;
+        if commit.rows.is_empty() && commit.keys.is_empty() && commit.series.is_empty() && !seal {
+            answer(replies, Ok(()));
+            return;
+        }
+        let (points, keys) = (commit.rows.len() as u64, commit.keys.clone());
+        let begun = std::time::Instant::now();
+        let result = self.store.commit(connection, commit, seal);
+        let elapsed_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        match result {
+            Ok(()) => {
+                keys.iter().for_each(|key| self.keys.remember(key));
+                self.figures.points.fetch_add(points, Ordering::Relaxed);
+                self.figures.commit_us.fetch_add(elapsed_us, Ordering::Relaxed);
+                let commits = self.figures.commits.fetch_add(1, Ordering::Relaxed) + 1;
+                answer(replies, Ok(()));
+                self.after_commit(seal, commits);
+            }
+            Err(error) => {
+                tracing::error!(%error, points, "a commit failed: no more writes are taken");
+                *self.figures.failure.lock() = Some(error.to_string());
+                answer(replies, Err(WriteError::Store(error.to_string())));
+            }
+        }
+    }
+
+    fn after_commit(&mut self, sealed: bool, commits: u64) {
+        if sealed {
+            self.maintenance.wake();
+        }
+        if commits.is_multiple_of(COMMITS_PER_WAL_LOOK) {
+            let lifetime = i64::try_from(self.store.options.key_lifetime.as_micros()).unwrap_or(i64::MAX);
+            let before = Timestamp::now().micros().saturating_sub(lifetime);
+            if self.keys.expire(before) {
+                self.maintenance.expire_keys(before);
+            }
+            if self.store.file_bytes().1 > self.store.options.wal_limit_bytes {
+                self.maintenance.ask_for_checkpoint();
+            }
+        }
+    }
+}
+
+fn answer(replies: Vec<(Reply, Receipt)>, result: Result<(), WriteError>) {
+    for (reply, receipt) in replies {
+        // Whoever dropped the ticket does not want the answer.
+        let _ = reply.send(result.clone().map(|()| receipt));
+    }
+}

@@ -1,0 +1,47 @@
+//! Why a write was refused or failed.
+
+use super::keys::MAX_KEY_BYTES;
+
+/// A write that did not happen: nothing of it is stored, except where [`WriteError::Store`] says otherwise.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// As many points as may wait for their commit do wait. A later attempt can succeed.
+    #[error("the write queue is full ({limit} points wait): try again in a moment")]
+    QueueFull {
+        /// `Options::queue_points`.
+        limit: usize,
+    },
+    /// The write would make more series than are allowed.
+    #[error("the store holds {limit} series, its limit: the write would add {new} (raise the limit or drop labels that vary without end)")]
+    SeriesLimit {
+        /// `Options::max_series`.
+        limit: usize,
+        /// Series that the write would add.
+        new: usize,
+    },
+    /// More points than one write may have.
+    #[error("{points} points in one write: at most {limit} are allowed, split it")]
+    TooLarge {
+        /// Points in the write.
+        points: usize,
+        /// `Options::batch_points`.
+        limit: usize,
+    },
+    /// An idempotency key that is empty, too long or holds other than visible ASCII.
+    #[error("an idempotency key has 1 to {MAX_KEY_BYTES} visible ASCII characters")]
+    Key,
+    /// As many idempotency keys as may be remembered are.
+    #[error("{limit} idempotency keys are remembered, the limit: write without a key or later")]
+    KeyLimit {
+        /// `Options::max_keys`.
+        limit: usize,
+    },
+    /// The engine was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The store failed. Whether the points of the write that met the failure are stored is unknown until the
+    /// store is opened again; later writes are refused unseen.
+    #[error("the store failed and takes no more writes: {0}")]
+    Store(String),
+}

@@ -1,0 +1,15 @@
+//! The engine from outside: judged by a model in plain Rust, killed as a process, refused and closed.
+
+mod calendar;
+mod compare;
+mod durability;
+mod ledger;
+mod nab;
+mod naive;
+mod naive_tests;
+mod ownership;
+mod properties;
+mod scenario;
+mod tiers;
+mod writes;
+mod zones;

@@ -1,0 +1,62 @@
+// What the store has: the metrics' names, and the series of those that are looked at. Asked for again as they age.
+
+import { metricNames, seriesOf } from "./api.js";
+import { coverage } from "./range.js";
+
+const MAX_AGE_MS = 15_000;
+const MAX_LABEL_PAIRS = 5_000;
+
+export class Catalog {
+  names = [];
+  #namesAt = -Infinity;
+  #series = new Map();
+
+  /** Whether the names have ever come. */
+  get isLoaded() {
+    return this.#namesAt > 0;
+  }
+
+  has(name) {
+    return this.names.includes(name);
+  }
+
+  /** Reads the names, where they are old, there are none, or one that is wanted is not among them. */
+  async loadNames(wanted, signal) {
+    const unknown = wanted.some((name) => !this.has(name));
+    if (!unknown && this.names.length > 0 && Date.now() - this.#namesAt < MAX_AGE_MS) return;
+    this.names = await metricNames(signal);
+    this.#namesAt = Date.now();
+    for (const name of this.#series.keys()) if (!this.has(name)) this.#series.delete(name);
+  }
+
+  /** Reads the series of a metric, where they are old (or `always`). */
+  async loadSeries(name, always, signal) {
+    const found = this.#series.get(name);
+    if (found && !always && Date.now() - found.at < MAX_AGE_MS) return;
+    this.#series.set(name, { at: Date.now(), list: await seriesOf(name, signal) });
+  }
+
+  #listed(names) {
+    return names.flatMap((name) => this.#series.get(name)?.list ?? []);
+  }
+
+  /** First and last time of some metrics in ms, or null. */
+  coverage(names) {
+    return coverage(this.#listed(names));
+  }
+
+  /** The labels that some metrics have. */
+  labelNames(names) {
+    return [...new Set(this.#listed(names).flatMap(({ labels }) => Object.keys(labels)))].sort();
+  }
+
+  /** The labels of some metrics with their values, as filters. */
+  labelPairs(names) {
+    const pairs = new Set();
+    for (const { labels } of this.#listed(names)) {
+      for (const [label, value] of Object.entries(labels)) pairs.add(`${label}=${value}`);
+      if (pairs.size >= MAX_LABEL_PAIRS) break;
+    }
+    return [...pairs].sort();
+  }
+}

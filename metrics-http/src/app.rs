@@ -1,0 +1,56 @@
+//! What all requests of a server share.
+
+use std::io;
+
+use metrics_core::Engine;
+use tokio::sync::Semaphore;
+
+use crate::access::Access;
+use crate::figures::Figures;
+use crate::limits::{Memory, Workers};
+use crate::options::ServerOptions;
+use crate::router::Router;
+
+/// Checks of the store at a time.
+const WATCHERS: usize = 2;
+
+/// The shared state of a server.
+pub(crate) struct App {
+    pub(crate) engine: Engine,
+    pub(crate) options: ServerOptions,
+    pub(crate) access: Access,
+    pub(crate) router: Router,
+    pub(crate) figures: Figures,
+    /// Memory for bodies.
+    pub(crate) memory: Memory,
+    /// Threads for queries.
+    pub(crate) readers: Workers,
+    /// Threads for what only computes, large bodies and long lists: apart from the readers, so that neither waits for
+    /// the other.
+    pub(crate) coders: Workers,
+    /// Threads for the routes that are answered whatever the load; few, for a store that hangs would keep them all.
+    pub(crate) watchers: Workers,
+    /// Room for requests.
+    pub(crate) requests: Semaphore,
+}
+
+impl App {
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] when an option is none that a server could follow.
+    pub(crate) fn new(engine: Engine, options: ServerOptions) -> io::Result<Self> {
+        options.check()?;
+        let coders = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            engine,
+            access: Access::new(&options)?,
+            router: Router::new(),
+            figures: Figures::new(),
+            memory: Memory::new(options.body_memory_bytes),
+            readers: Workers::new(options.max_queries, options.queue_timeout),
+            coders: Workers::new(coders, options.queue_timeout),
+            watchers: Workers::new(WATCHERS, options.health_timeout),
+            requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
+            options,
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! What a server may be told.
+
+use std::io;
+use std::time::Duration;
+
+/// Bounds and access of a server. Every field is enforced; [`Default`] suits a machine that others use too.
+///
+/// ```
+/// use metrics_http::ServerOptions;
+/// let options = ServerOptions { allow_hosts: vec!["metrics.example".into()], ..ServerOptions::default() };
+/// assert_eq!(options.body_limit_bytes, 10 << 20);
+/// ```
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Largest body of a request as it arrives; a larger one is answered with 413. Default 10 MiB; at least 1.
+    pub body_limit_bytes: usize,
+    /// Largest body after decompression; a larger one is answered with 413. Default 32 MiB; at least 1.
+    pub inflated_limit_bytes: usize,
+    /// Most memory that the bodies of all requests take together, compressed and decompressed; a request that would
+    /// exceed it is answered with 503 and `Retry-After`. Default 256 MiB; at least one body's two limits together.
+    pub body_memory_bytes: usize,
+    /// Largest head of a request, request line and headers together; a larger one is answered with 431.
+    /// Default 32 KiB; at least 1.
+    pub header_limit_bytes: usize,
+    /// How long a request's head may take from its first byte, or a new connection from its start, until the head is
+    /// complete; the connection is then closed. Default 10 s; more than 0.
+    pub header_timeout: Duration,
+    /// How long a request's body may take, not counting the time that it is given for the bytes that did arrive
+    /// (see [`Self::body_rate_min_bytes_per_s`]); a slower one is answered with 408. Default 10 s; more than 0.
+    pub body_timeout: Duration,
+    /// Every so many bytes of a body extend its time by a second. Default 64 KiB; at least 1.
+    pub body_rate_min_bytes_per_s: usize,
+    /// How long a connection stays open without a request after an answer. Default 75 s; more than 0.
+    pub idle_timeout: Duration,
+    /// How long a client may take to accept the next bytes of an answer; the connection is then closed.
+    /// Default 10 s; more than 0.
+    pub answer_timeout: Duration,
+    /// Most connections at a time; one more is answered with 503 and closed. Default 4,096; at least 1. It is lowered
+    /// to half of the process's limit of open files where that is known, so that the store keeps its share.
+    pub max_connections: usize,
+    /// Most requests at a time, `/ping`, `/health` and `/metrics` not counted; one more is answered with 503 and
+    /// `Retry-After`. Default 1,024; at least 1.
+    pub max_requests: usize,
+    /// Most queries that run at a time; others wait for [`Self::queue_timeout`]. Default: the number of cores, at
+    /// least 4.
+    pub max_queries: usize,
+    /// How long a query or a large body waits for its turn; it is then answered with 503 and `Retry-After`.
+    /// Default 10 s.
+    pub queue_timeout: Duration,
+    /// How long a write waits for its commit; it is then answered with 504, and whether it was stored is not known.
+    /// Default 30 s; more than 0.
+    pub commit_timeout: Duration,
+    /// How long `/health` waits for the store before it says "down". Default 2 s; more than 0.
+    pub health_timeout: Duration,
+    /// How long requests may take to finish after the stop. Default 8 s.
+    pub grace: Duration,
+    /// The origin, such as `http://localhost:3000`, whose pages may call this server, or `*` for all; none by default.
+    pub cors_origin: Option<String>,
+    /// Further names under which the server may be called, without port. Default: none, so that only loopback names
+    /// and the address that the client connected to are served.
+    pub allow_hosts: Vec<String>,
+}
+
+impl ServerOptions {
+    /// Refuses what no server could work with.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] names the field.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let counts = [
+            ("body_limit_bytes", self.body_limit_bytes),
+            ("inflated_limit_bytes", self.inflated_limit_bytes),
+            ("header_limit_bytes", self.header_limit_bytes),
+            ("body_rate_min_bytes_per_s", self.body_rate_min_bytes_per_s),
+            ("max_connections", self.max_connections),
+            ("max_requests", self.max_requests),
+            ("max_queries", self.max_queries),
+        ];
+        let times = [
+            ("header_timeout", self.header_timeout),
+            ("body_timeout", self.body_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("answer_timeout", self.answer_timeout),
+            ("commit_timeout", self.commit_timeout),
+            ("health_timeout", self.health_timeout),
+        ];
+        let zero_count = counts.iter().find(|(_, count)| *count == 0).map(|(name, _)| *name);
+        let zero_time = times.iter().find(|(_, time)| time.is_zero()).map(|(name, _)| *name);
+        let wrong = match zero_count.or(zero_time) {
+            Some(name) => format!("{name} is 0: more is required"),
+            None if self.body_memory_bytes < self.body_limit_bytes.saturating_add(self.inflated_limit_bytes) => {
+                "body_memory_bytes is less than body_limit_bytes and inflated_limit_bytes together".to_owned()
+            }
+            None => return Ok(()),
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
+    }
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            body_limit_bytes: 10 << 20,
+            inflated_limit_bytes: 32 << 20,
+            body_memory_bytes: 256 << 20,
+            header_limit_bytes: 32 << 10,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            body_rate_min_bytes_per_s: 64 << 10,
+            idle_timeout: Duration::from_secs(75),
+            answer_timeout: Duration::from_secs(10),
+            max_connections: 4_096,
+            max_requests: 1_024,
+            max_queries: cores.max(4),
+            queue_timeout: Duration::from_secs(10),
+            commit_timeout: Duration::from_secs(30),
+            health_timeout: Duration::from_secs(2),
+            grace: Duration::from_secs(8),
+            cors_origin: None,
+            allow_hosts: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_nothing_works_with_is_named() {
+        assert!(ServerOptions::default().check().is_ok());
+        for (options, word) in [
+            (ServerOptions { max_requests: 0, ..ServerOptions::default() }, "max_requests"),
+            (ServerOptions { idle_timeout: Duration::ZERO, ..ServerOptions::default() }, "idle_timeout"),
+            (ServerOptions { body_memory_bytes: 32 << 10, ..ServerOptions::default() }, "body_memory_bytes"),
+        ] {
+            let error = options.check().expect_err(word);
+            assert_eq!(
+                (error.kind(), error.to_string().contains(word)),
+                (io::ErrorKind::InvalidInput, true),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Answers and refusals.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use metrics_core::wire::{Place, RowError};
+use metrics_core::{QueryError, WriteError};
+use serde::Serialize;
+
+use crate::figures::Reason;
+
+/// An answer before it is sent.
+pub(crate) type Reply = Response<Bytes>;
+
+/// Content type of JSON.
+pub(crate) const JSON: &str = "application/json";
+/// Seconds after which a refused client may try again.
+const RETRY_AFTER_S: u64 = 1;
+
+/// An answer with a body.
+pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(body.into());
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}
+
+/// An answer in JSON that is written out already.
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    content(status, JSON, body)
+}
+
+/// An answer in JSON.
+pub(crate) fn serialized(status: StatusCode, value: &impl Serialize) -> Reply {
+    json(status, serde_json::to_vec(value).expect("answers are plain structs, lists and texts"))
+}
+
+/// A refusal: what the client is told, and what is counted.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    message: Cow<'static, str>,
+    reason: Reason,
+    rows: Vec<RowError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, message: message.into(), reason, rows: Vec::new(), headers: Vec::new() }
+    }
+
+    /// 400: the request is wrong, and the message says where.
+    pub(crate) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Reason::Malformed, message)
+    }
+
+    /// 403.
+    pub(crate) fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, Reason::Forbidden, message)
+    }
+
+    /// 405 with the methods that would be right.
+    pub(crate) fn method(method: &hyper::Method, allow: &'static str) -> Self {
+        let method: String = method.as_str().chars().take(32).collect();
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Reason::Method,
+            format!("method {method} is not allowed here: use {allow}"),
+        )
+        .with(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// 413.
+    pub(crate) fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge, message)
+    }
+
+    /// 415.
+    pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::Unsupported, message)
+    }
+
+    /// 503: it may go better in a moment.
+    pub(crate) fn overloaded(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Overloaded, message)
+            .with(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S))
+    }
+
+    /// 503: the store does not take anything any more.
+    fn closing() -> Self {
+        Self { reason: Reason::Closed, ..Self::overloaded("the server is stopping: try again in a moment") }
+    }
+
+    /// 500, without a word about why.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Reason::Internal,
+            "the server could not do this: its log tells why",
+        )
+    }
+
+    /// 408; the connection is not used again.
+    pub(crate) fn slow(timeout: Duration) -> Self {
+        let message = format!("the body did not arrive in time: {} s and what its size allows", timeout.as_secs_f64());
+        Self::new(StatusCode::REQUEST_TIMEOUT, Reason::Slow, message)
+            .with(CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// 504: nobody knows how it ended.
+    pub(crate) fn unknown_outcome(timeout: Duration) -> Self {
+        let message = format!(
+            "the write was not confirmed within {} s, and may or may not be stored: repeat it with the same Idempotency-Key",
+            timeout.as_secs_f64()
+        );
+        Self::new(StatusCode::GATEWAY_TIMEOUT, Reason::CommitTimeout, message)
+    }
+
+    /// The same with a header more.
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The same with the first rows that are wrong.
+    pub(crate) fn with_rows(mut self, rows: Vec<RowError>) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    pub(crate) fn into_reply(self) -> Reply {
+        let body = ErrorBody { message: &self.message, errors: self.rows.iter().map(RowBody::of).collect() };
+        let mut reply = serialized(self.status, &body);
+        for (name, value) in self.headers {
+            reply.headers_mut().insert(name, value);
+        }
+        reply
+    }
+}
+
+/// The body of every refusal.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<RowBody<'a>>,
+}
+
+/// One row that is wrong.
+#[derive(Serialize)]
+struct RowBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    message: &'a str,
+}
+
+impl<'a> RowBody<'a> {
+    fn of(row: &'a RowError) -> Self {
+        let (index, line) = match row.place {
+            Place::Index(index) => (Some(index), None),
+            Place::Line(line) => (None, Some(line)),
+            _ => (None, None),
+        };
+        Self { index, line, field: row.field.as_deref(), message: &row.message }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        let message = error.to_string();
+        match error {
+            WriteError::QueueFull { .. } => Self { reason: Reason::QueueFull, ..Self::overloaded(message) },
+            WriteError::SeriesLimit { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, Reason::SeriesLimit, message),
+            WriteError::TooLarge { .. } => Self::too_large(message),
+            WriteError::Key => Self::malformed(format!("header Idempotency-Key: {message}")),
+            WriteError::KeyLimit { .. } => Self::overloaded(message),
+            WriteError::Closed => Self::closing(),
+            error => {
+                tracing::error!(%error, "a write failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Closed => Self::closing(),
+            QueryError::Store(error) => {
+                tracing::error!(%error, "a query failed");
+                Self::internal()
+            }
+            bound => Self::malformed(bound.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(failure: Failure) -> (u16, Option<String>, String) {
+        let reply = failure.into_reply();
+        let retry = reply.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("a number").to_owned());
+        (reply.status().as_u16(), retry, String::from_utf8(reply.into_body().to_vec()).expect("JSON"))
+    }
+
+    #[test]
+    fn a_full_queue_asks_to_come_back() {
+        let failure = Failure::from(WriteError::QueueFull { limit: 7 });
+        assert_eq!(failure.reason(), Reason::QueueFull);
+        let (status, retry, body) = told(failure);
+        assert_eq!((status, retry.as_deref()), (503, Some("1")));
+        assert!(body.contains('7'), "{body}");
+    }
+
+    #[test]
+    fn a_refusal_lists_its_rows_after_the_message() {
+        let rows = vec![
+            RowError { place: Place::Index(2), field: Some("value".into()), message: "is \"x\"".into() },
+            RowError { place: Place::Line(9), field: None, message: "is no point".into() },
+        ];
+        let (status, retry, body) = told(Failure::malformed("bad").with_rows(rows));
+        assert_eq!((status, retry), (400, None));
+        assert_eq!(
+            body,
+            concat!(
+                r#"{"message":"bad","errors":[{"index":2,"field":"value","message":"is \"x\""},"#,
+                r#"{"line":9,"message":"is no point"}]}"#
+            )
+        );
+    }
+}

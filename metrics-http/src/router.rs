@@ -1,0 +1,288 @@
+//! From a request to its route, and from the route's answer to what is sent.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::Incoming;
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
+use percent_encoding::percent_decode_str;
+
+use crate::app::App;
+use crate::figures::Reason;
+use crate::negotiate;
+use crate::respond::{Failure, Reply};
+use crate::routes;
+
+/// Answers shorter than this are not worth compressing, in bytes.
+const GZIP_MIN_BYTES: usize = 1_400;
+/// Answers longer than this are compressed on another thread, in bytes.
+const GZIP_INLINE_BYTES: usize = 64 << 10;
+/// For answers that are no page: nothing in them may be run or shown by a browser.
+const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// What the server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    Page,
+    PageFile,
+    Ping,
+    Health,
+    Metrics,
+    Seed,
+    Query,
+    Series,
+    Latest,
+    Labels,
+    LabelValues,
+    OwnMetrics,
+    Unknown,
+}
+
+impl Route {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Page,
+        Self::PageFile,
+        Self::Ping,
+        Self::Health,
+        Self::Metrics,
+        Self::Seed,
+        Self::Query,
+        Self::Series,
+        Self::Latest,
+        Self::Labels,
+        Self::LabelValues,
+        Self::OwnMetrics,
+        Self::Unknown,
+    ];
+
+    /// The path with names in place of its variable parts.
+    pub(crate) fn pattern(self) -> &'static str {
+        match self {
+            Self::Page => "/",
+            Self::PageFile => "/page/{file}",
+            Self::Ping => "/ping",
+            Self::Health => "/health",
+            Self::Metrics => "/v1/metrics",
+            Self::Seed => "/v1/metrics/{name}/{granularity}/{start}/{end}",
+            Self::Query => "/v1/query",
+            Self::Series => "/v1/series",
+            Self::Latest => "/v1/latest",
+            Self::Labels => "/v1/labels",
+            Self::LabelValues => "/v1/labels/{label}",
+            Self::OwnMetrics => "/metrics",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The methods that it takes.
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Metrics => "GET, HEAD, POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    /// Routes that are answered whatever the load, so that an overloaded server can be told from a dead one.
+    fn is_exempt(self) -> bool {
+        matches!(self, Self::Ping | Self::Health | Self::OwnMetrics)
+    }
+}
+
+/// The variable parts of a path, decoded.
+pub(crate) struct PathParams(Vec<(String, String)>);
+
+impl PathParams {
+    /// A part that the route's pattern names.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        &found.expect("a handler asks for the names of its own pattern").1
+    }
+}
+
+/// The table of routes.
+pub(crate) struct Router(matchit::Router<Route>);
+
+impl Router {
+    pub(crate) fn new() -> Self {
+        let mut table = matchit::Router::new();
+        for route in Route::ALL.into_iter().filter(|route| *route != Route::Unknown) {
+            table.insert(route.pattern(), route).expect("the patterns do not overlap");
+        }
+        Self(table)
+    }
+
+    /// The path is cut before it is decoded, so that `%2F` may stand in a name.
+    fn find(&self, path: &str) -> (Route, Result<PathParams, Failure>) {
+        let Ok(found) = self.0.at(path) else { return (Route::Unknown, Ok(PathParams(Vec::new()))) };
+        let params = found.params.iter().map(|(name, raw)| {
+            let text = percent_decode_str(raw).decode_utf8();
+            let text = text.map_err(|_| Failure::malformed(format!("the path's {name} is not UTF-8 when decoded")))?;
+            Ok((name.to_owned(), text.into_owned()))
+        });
+        (*found.value, params.collect::<Result<_, _>>().map(PathParams))
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn answer(app: &Arc<App>, local: IpAddr, request: Request<Incoming>) -> Reply {
+    let started = Instant::now();
+    let (head, mut body) = request.into_parts();
+    let (route, params) = app.router.find(head.uri.path());
+    let result = match admit(app, local, &head, route) {
+        Err(failure) => Err(failure),
+        Ok(Some(reply)) => Ok(reply),
+        Ok(None) if route.is_exempt() => dispatch(app, route, params, &head, &mut body).await,
+        Ok(None) => match app.requests.try_acquire() {
+            Ok(_room) => dispatch(app, route, params, &head, &mut body).await,
+            Err(_) => Err(Failure::overloaded("too many requests at once: try again in a moment")),
+        },
+    };
+    if head.method == Method::POST
+        && let Err(failure) = &result
+    {
+        if route == Route::Metrics {
+            app.figures.rejected(failure.reason());
+        }
+        if failure.reason() != Reason::Slow {
+            crate::body::discard(&mut body, &head.headers).await;
+        }
+    }
+    let mut reply = result.unwrap_or_else(Failure::into_reply);
+    app.access.mark(&head.headers, reply.headers_mut());
+    let reply = finish(app, &head, reply).await;
+    let elapsed = started.elapsed();
+    app.figures.answered(route, reply.status(), elapsed);
+    tracing::debug!(
+        method = %head.method, path = head.uri.path(), status = reply.status().as_u16(), ?elapsed, "request answered"
+    );
+    reply
+}
+
+/// Whether the request may go on to its route, or has its answer already.
+fn admit(app: &App, local: IpAddr, head: &Parts, route: Route) -> Result<Option<Reply>, Failure> {
+    app.access.check(head, local)?;
+    if route == Route::Unknown {
+        let path: String = head.uri.path().chars().take(256).collect();
+        let message = format!("there is nothing at {path}");
+        return Err(Failure::new(StatusCode::NOT_FOUND, Reason::NotFound, message));
+    }
+    if let Some(reply) = app.access.preflight(head, route.allow()) {
+        return Ok(Some(reply));
+    }
+    if route.allow().split(", ").any(|method| method == head.method.as_str()) {
+        Ok(None)
+    } else {
+        Err(Failure::method(&head.method, route.allow()))
+    }
+}
+
+async fn dispatch(
+    app: &Arc<App>,
+    route: Route,
+    params: Result<PathParams, Failure>,
+    head: &Parts,
+    body: &mut Incoming,
+) -> Result<Reply, Failure> {
+    let params = params?;
+    match route {
+        Route::Page => routes::page::index(head),
+        Route::PageFile => routes::page::file(head, params.get("file")),
+        Route::Ping => Ok(routes::health::ping()),
+        Route::Health => Ok(routes::health::health(app).await),
+        Route::Metrics if head.method == Method::POST => routes::write::points(app, head, body).await,
+        Route::Metrics => Ok(routes::seed::names(app)),
+        Route::Seed => routes::seed::averages(app, &params).await,
+        Route::Query => routes::read::query(app, head).await,
+        Route::Series => routes::read::series(app, head).await,
+        Route::Latest => routes::read::latest(app, head).await,
+        Route::Labels => routes::read::labels(app).await,
+        Route::LabelValues => routes::read::label_values(app, params.get("label")).await,
+        Route::OwnMetrics => routes::own_metrics::figures(app).await,
+        Route::Unknown => unreachable!("admit has refused it"),
+    }
+}
+
+/// Adds what every answer has: its length, headers that keep browsers careful, compression where it pays.
+async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
+    compress(app, head, &mut reply).await;
+    let length = reply.body().len();
+    let no_body = matches!(reply.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let headers = reply.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(BARE_POLICY));
+    if !no_body {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if head.method == Method::HEAD {
+        *reply.body_mut() = Bytes::new();
+    }
+    reply
+}
+
+async fn compress(app: &Arc<App>, head: &Parts, reply: &mut Reply) {
+    let is_text = reply.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        kind.starts_with(b"text/") || kind.starts_with(b"application/")
+    });
+    if !is_text || reply.body().len() < GZIP_MIN_BYTES {
+        return;
+    }
+    reply.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if !negotiate::accepts_gzip(&head.headers) {
+        return;
+    }
+    let plain = reply.body().clone();
+    let packed =
+        if plain.len() <= GZIP_INLINE_BYTES { Ok(gzip(&plain)) } else { app.coders.run(move || gzip(&plain)).await };
+    // Without a free thread the answer goes out as it is.
+    if let Ok(packed) = packed {
+        *reply.body_mut() = packed;
+        reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+}
+
+fn gzip(plain: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
+    encoder.write_all(plain).expect("a Vec takes everything");
+    encoder.finish().expect("a Vec takes everything").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cut_before_they_are_decoded() {
+        let (route, params) = Router::new().find("/v1/metrics/a%2Fb%20%C3%A9/hour/2024-02-02/2024-02-03");
+        let params = params.expect("decodes");
+        assert_eq!((route, params.get("name"), params.get("granularity")), (Route::Seed, "a/b é", "hour"));
+        assert_eq!((params.get("start"), params.get("end")), ("2024-02-02", "2024-02-03"));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused() {
+        let (_, params) = Router::new().find("/v1/labels/%FF");
+        assert_eq!(params.map(|_| ()).expect_err("not UTF-8").status(), StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn other_paths_have_no_route() {
+        for path in
+            ["/v1", "/v1/", "/v1/metrics/", "/v1/metrics/a", "/v1/metrics/a/b/c/d/e", "/page/", "/page/a/b", "*", "//"]
+        {
+            assert_eq!(Router::new().find(path).0, Route::Unknown, "{path}");
+        }
+    }
+}

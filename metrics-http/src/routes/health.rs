@@ -1,0 +1,45 @@
+//! `/ping`: the server answers. `/health`: the store answers too.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::respond::{Reply, json, serialized};
+
+/// `GET /ping`.
+pub(crate) fn ping() -> Reply {
+    json(StatusCode::OK, r#"{"status":"up"}"#)
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    resources: [Resource; 1],
+}
+
+#[derive(Serialize)]
+struct Resource {
+    name: &'static str,
+    status: &'static str,
+    message: &'static str,
+}
+
+/// `GET /health`.
+pub(crate) async fn health(app: &Arc<App>) -> Reply {
+    let engine = app.engine.clone();
+    let check = app.watchers.run(move || engine.health());
+    let message = match tokio::time::timeout(app.options.health_timeout, check).await {
+        Ok(Ok(Ok(()))) => "",
+        Ok(Ok(Err(error))) => {
+            tracing::error!(%error, "the store does not answer");
+            "the store does not answer: the server's log tells why"
+        }
+        Ok(Err(_)) => "the store could not be asked",
+        Err(_) => "the store did not answer in time",
+    };
+    let (code, status) =
+        if message.is_empty() { (StatusCode::OK, "up") } else { (StatusCode::SERVICE_UNAVAILABLE, "down") };
+    serialized(code, &Health { status, resources: [Resource { name: "database", status, message }] })
+}

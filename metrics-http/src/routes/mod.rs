@@ -1,0 +1,8 @@
+//! The handlers, one file a family.
+
+pub(crate) mod health;
+pub(crate) mod own_metrics;
+pub(crate) mod page;
+pub(crate) mod read;
+pub(crate) mod seed;
+pub(crate) mod write;

@@ -1,0 +1,167 @@
+//! The accept loop and its end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_core::Engine;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::connection::{Answer, PacedStream, Progress};
+use crate::limits::open_files_limit;
+use crate::options::ServerOptions;
+use crate::router;
+
+/// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What a connection beyond the limit gets.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 65\r\n\
+    retry-after: 1\r\nconnection: close\r\n\r\n{\"message\":\"too many connections at once: try again in a moment\"}";
+
+/// Serves an engine on a listener until `shutdown` resolves; then accepts nothing more, ends idle connections, lets
+/// requests finish within [`ServerOptions::grace`], drops those that do not, and returns. The engine stays open.
+///
+/// Needs a tokio runtime with its I/O and time drivers.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] when an option is unusable; the listener's error when it has no address.
+/// A failed accept is logged and tried again.
+pub async fn serve(
+    engine: Engine,
+    listener: TcpListener,
+    options: ServerOptions,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let grace = options.grace;
+    let app = Arc::new(App::new(engine, options)?);
+    let room = Arc::new(Semaphore::new(connection_limit(app.options.max_connections)));
+    let connections = TaskTracker::new();
+    let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
+    let mut shutdown = pin!(shutdown);
+    tracing::info!(%address, "listening");
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => match Arc::clone(&room).try_acquire_owned() {
+                Ok(seat) => {
+                    let connection = Connection { app: Arc::clone(&app), stop: stop.clone(), abandon: abandon.clone() };
+                    connections.spawn(connection.run(stream, seat));
+                }
+                Err(_) => refuse(&app, &stream),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    stop.cancel();
+    connections.close();
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "requests did not finish in time and are dropped");
+        abandon.cancel();
+        connections.wait().await;
+    }
+    Ok(())
+}
+
+/// The limit asked for, but at most half of the files that the process may open.
+fn connection_limit(asked: usize) -> usize {
+    let half = open_files_limit().map_or(usize::MAX, |files| files / 2);
+    if half < asked {
+        tracing::debug!(asked, limit = half, "the limit of open files lowers the limit of connections");
+    }
+    asked.min(half).clamp(1, Semaphore::MAX_PERMITS)
+}
+
+/// Tells a client that there is no room, as far as that is possible without waiting for it.
+fn refuse(app: &App, stream: &TcpStream) {
+    app.figures.connections_refused.fetch_add(1, Ordering::Relaxed);
+    let _ = stream.try_write(FULL);
+}
+
+/// One connection's share of the server.
+struct Connection {
+    app: Arc<App>,
+    /// Finish the request in hand and close.
+    stop: CancellationToken,
+    /// Close now.
+    abandon: CancellationToken,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, seat: OwnedSemaphorePermit) {
+        self.app.figures.connections.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.serve(stream).await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+        self.app.figures.connections.fetch_sub(1, Ordering::Relaxed);
+        drop(seat);
+    }
+
+    async fn serve(&self, stream: TcpStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?.ip();
+        let options = &self.app.options;
+        let progress = Arc::new(Progress::default());
+        let stream = PacedStream::new(stream, Arc::clone(&progress), options.header_timeout, options.answer_timeout);
+        let service = service_fn(|request| {
+            progress.ask();
+            let (app, progress) = (Arc::clone(&self.app), Arc::clone(&progress));
+            async move { Ok::<_, Infallible>(answer(&app, local, request, progress).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(options.idle_timeout)
+            .max_header_size(options.header_limit_bytes)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            result = connection.as_mut() => return Ok(result?),
+            () = self.stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            result = connection => Ok(result?),
+            () = self.abandon.cancelled() => Ok(()),
+        }
+    }
+}
+
+async fn answer(
+    app: &Arc<App>,
+    local: IpAddr,
+    request: hyper::Request<hyper::body::Incoming>,
+    progress: Arc<Progress>,
+) -> hyper::Response<Answer> {
+    router::answer(app, local, request).await.map(|body| Answer::new(body, progress))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refusal_of_a_connection_says_its_own_length() {
+        let text = std::str::from_utf8(FULL).expect("ASCII");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{}", body.len());
+        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+    }
+}

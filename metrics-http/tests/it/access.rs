@@ -1,0 +1,56 @@
+//! Names and origins that are not ours.
+
+use metrics_http::ServerOptions;
+
+use crate::harness::Server;
+
+const GOOD: &[u8] = br#"{"name":"a","value":1}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_host_names_are_refused_everywhere() {
+    let server = Server::start().await;
+    for target in ["/", "/ping", "/v1/metrics", "/metrics", "/nowhere"] {
+        let answer = server.send("GET", target, &[("host", "rebound.example:8080")], b"").await;
+        assert_eq!(answer.status, 403, "{target}");
+        assert!(answer.message().contains("--allow-host rebound.example"), "{}", answer.message());
+    }
+    let answer = server.send("POST", "/v1/metrics", &[("host", "rebound.example")], GOOD).await;
+    assert_eq!((answer.status, server.points()), (403, 0));
+    let address = server.address.to_string();
+    assert_eq!(server.send("GET", "/ping", &[("host", &address)], b"").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_host_is_served() {
+    let options = ServerOptions { allow_hosts: vec!["metrics.example".into()], ..ServerOptions::default() };
+    let server = Server::with(options).await;
+    assert_eq!(server.send("GET", "/ping", &[("host", "metrics.example:443")], b"").await.status, 200);
+    assert_eq!(server.send("GET", "/ping", &[("host", "other.example")], b"").await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_page_cannot_write() {
+    let server = Server::start().await;
+    for header in [("sec-fetch-site", "cross-site"), ("origin", "http://evil.example")] {
+        let answer = server.send("POST", "/v1/metrics", &[header], GOOD).await;
+        assert_eq!((answer.status, server.points()), (403, 0), "{header:?}");
+        assert!(answer.message().contains("--cors-origin"), "{}", answer.message());
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_named_origin_may_read_and_write() {
+    let origin = ("origin", "http://localhost:3000");
+    let options = ServerOptions { cors_origin: Some(origin.1.into()), ..ServerOptions::default() };
+    let server = Server::with(options).await;
+    let ask = [origin, ("access-control-request-method", "POST"), ("access-control-request-headers", "content-type")];
+    let preflight = server.send("OPTIONS", "/v1/metrics", &ask, b"").await;
+    assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (204, Some(origin.1)));
+    assert!(preflight.header("access-control-allow-headers").is_some_and(|list| list.contains("Content-Type")));
+    let posted = server.send("POST", "/v1/metrics", &[origin], GOOD).await;
+    assert_eq!((posted.status, posted.header("access-control-allow-origin")), (201, Some(origin.1)));
+    let read = server.send("GET", "/v1/metrics", &[("origin", "http://evil.example")], b"").await;
+    assert_eq!((read.status, read.header("access-control-allow-origin")), (200, None));
+    assert_eq!(read.header("vary"), Some("Origin"));
+}

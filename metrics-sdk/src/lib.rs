@@ -1,0 +1,59 @@
+//! Client for a metrics server: typed points in, typed frames out, over HTTP.
+//!
+//! ```no_run
+//! use metrics_sdk::{Batch, Client, Per, Point, QueryRequest, Resolution, Timestamp};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new("http://127.0.0.1:8080")?;
+//! let now = Timestamp::now();
+//!
+//! let mut batch = Batch::new();
+//! batch.push(Point::new("temperature", now, 21.5)?.with_labels([("room", "kitchen")])?);
+//! let receipt = client.write(&batch).await?;
+//! assert_eq!(receipt.points, 1);
+//!
+//! let hour_ago = now.saturating_add_micros(-metrics_sdk::MICROS_PER_HOUR);
+//! let mut request = QueryRequest::new(["temperature"], hour_ago, now.saturating_add_micros(1))?;
+//! request.per = Per::Every(Resolution::MINUTE);
+//! for series in client.query(&request).await?.series {
+//!     println!("{}{}: {} windows", series.name, series.labels, series.time.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a write promises
+//!
+//! A [`Receipt`] means that the server has committed the points and synced them to its disk. Every write carries an
+//! [`IdempotencyKey`], so a request that is sent again because its answer was lost never stores the points twice.
+//!
+//! # What is bounded
+//!
+//! A call takes at most its [timeout](ClientBuilder::timeout), retries and the waits between them included; it is
+//! tried at most [so many times](Retry::attempts); an answer has at most
+//! [so many bytes](ClientBuilder::max_answer_bytes). Over a bound is a [`ClientError`] that names it.
+//!
+//! This crate never links the storage engine: of `metrics-core` it takes the model and the wire formats only.
+
+mod answer;
+mod builder;
+mod client;
+mod endpoint;
+mod error;
+mod key;
+mod retry;
+mod transport;
+
+pub use answer::{Latest, Receipt};
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use error::ClientError;
+pub use key::IdempotencyKey;
+pub use retry::Retry;
+
+pub use metrics_core::{
+    Aggregate, AggregateError, Batch, BatchSeries, Column, ColumnKind, DurationError, Exactness, Explain, Fill,
+    FilterError, Frame, FrameSeries, GroupBy, LabelError, LabelFilter, Labels, MICROS_PER_DAY, MICROS_PER_HOUR,
+    MICROS_PER_MINUTE, MICROS_PER_SECOND, MetricName, Order, Per, Point, PointError, Quantile, QueryRequest,
+    Resolution, Sample, SeriesInfo, SeriesKey, TierUse, Timestamp, TimestampError,
+};
