@@ -9,12 +9,20 @@ use metrics_core::{Labels, MetricName, parse_duration_micros};
 
 use crate::simulator::MOST_METRICS;
 
+/// What the help ends with.
+const EXAMPLES: &str = "\
+Examples:
+  metrics-cli serve --simulate --open
+  metrics-cli ingest cpu.csv --name cpu --label host=a
+  metrics-cli query cpu --from now-7d --per hour --agg avg,p95 --group-by host
+  metrics-cli plot cpu memory --url http://127.0.0.1:8080";
+
 /// Metrics on one machine: serve, ingest, query and plot.
 ///
 /// Every command that reads or writes points works on a store's file in this process (--db) or on a running server
 /// (--url). One process owns the file: while a server runs on it, use --url.
 #[derive(Debug, Parser)]
-#[command(name = "metrics-cli", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "metrics-cli", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
@@ -64,6 +72,8 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Show how much the store holds
     Stats(StatsArgs),
+    /// Compare every rollup with the points that it sums up
+    Check(CheckArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -162,7 +172,7 @@ pub(crate) struct SimulateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// A metric's name, or a pattern with * and ?
+    /// A metric's name, or a pattern with * and ?, in quotes
     pub(crate) pattern: Option<String>,
     /// Label filter: host=a, host!=a, host=~web.*, host!~web.* (repeatable)
     #[arg(long = "where", value_name = "FILTER")]
@@ -173,6 +183,15 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Build rollups that differ anew from their points
+    #[arg(long)]
+    pub(crate) repair: bool,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
 }
@@ -224,7 +243,8 @@ pub(crate) struct WindowArgs {
     /// Most windows that --per auto makes
     #[arg(long, value_name = "N")]
     pub(crate) points: Option<String>,
-    /// Start: RFC 3339, a date, an epoch number, or relative such as now-7d [default: 24 hours before the end]
+    /// Start: RFC 3339, a date, an epoch number, or relative such as now-7d [default: 24 hours
+    /// before the end; a plot starts no earlier than the first point]
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
     /// End, not included [default: now]

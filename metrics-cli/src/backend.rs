@@ -16,6 +16,9 @@ const DEFAULT_FILE: &str = "metrics.duckdb";
 /// Writes that wait for their answer at a time; one more waits for the first of them.
 const MOST_IN_FLIGHT: usize = 8;
 
+/// Points of one command from which on the file is put in order.
+const BULK_POINTS: u64 = 100_000;
+
 /// What `--db`, `--url` and the environment name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -153,6 +156,17 @@ impl Backend {
             }
             Self::Server(client) => Ok(client.write(&batch).await?.points),
         }
+    }
+
+    /// Puts the file in order after so many points were written at once, when they are many: it becomes smaller, and
+    /// the next command opens it sooner. A server sees to its file itself.
+    pub(crate) async fn after_bulk(&self, points: u64) -> anyhow::Result<()> {
+        if let (Self::File(engine), BULK_POINTS..) = (self, points) {
+            let engine = engine.clone();
+            let compacted = tokio::task::spawn_blocking(move || engine.compact()).await?;
+            compacted.context("every point is stored, but the file could not be put in order")?;
+        }
+        Ok(())
     }
 
     /// Closes the store; a server goes on.

@@ -4,6 +4,7 @@ mod args;
 mod backend;
 mod commands;
 mod csv_rows;
+mod figures;
 mod glob;
 mod ingest;
 mod latency;
@@ -43,7 +44,10 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match runtime.block_on(run(cli)) {
+    let outcome = runtime.block_on(run(cli));
+    // A thread that still reads from a pipe must not keep the process: what it read is not wanted any more.
+    runtime.shutdown_background();
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
@@ -81,8 +85,16 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             commands::serve::check_address(&args)?;
             commands::serve::run(args, &Target::file(target, |key| env::var_os(key))?).await?;
         }
+        Command::Check(args) => {
+            let file = Target::file(target, |key| env::var_os(key))?;
+            let engine = backend::open_file(&file, Access::Read).await?;
+            let sound = commands::check::run(&args, &engine).await;
+            let closed = Backend::File(engine).close().await;
+            return sound.and_then(|sound| closed.map(|()| sound));
+        }
         Command::Ingest(args) => {
-            return with(target, Access::Write, async |backend| commands::ingest::run(args, backend).await).await;
+            let load = commands::ingest::prepare(args)?;
+            return with(target, Access::Write, async |backend| commands::ingest::run(load, backend).await).await;
         }
         Command::Simulate(args) => {
             return with(target, Access::Write, async |backend| commands::simulate::run(&args, backend).await).await;

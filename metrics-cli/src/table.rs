@@ -20,6 +20,8 @@ const VALUE_DIGITS: i32 = 9;
 const COMPUTED_DIGITS: i32 = 6;
 /// Columns that a column of words keeps in a narrow terminal.
 const LEAST_WORD_COLUMNS: u16 = 10;
+/// Blanks at both sides of a cell.
+const SIDES: usize = 2;
 /// What stands where there is no value.
 const NOTHING: &str = "-";
 
@@ -57,6 +59,10 @@ impl TableColumn {
     /// A column of whole numbers that were written already.
     pub(crate) fn counts(heading: impl Into<String>, cells: Vec<String>) -> Self {
         Self { heading: heading.into(), right: true, wraps: false, cells }
+    }
+
+    fn longest(&self) -> usize {
+        self.cells.iter().chain([&self.heading]).map(|cell| cell.width()).max().unwrap_or(0)
     }
 
     /// A column of times on a zone's clock.
@@ -98,10 +104,14 @@ pub(crate) fn render(columns: Vec<TableColumn>, width: Option<u16>, styled: bool
     table.trim_fmt() + "\n"
 }
 
+/// Columns of the terminal that the table takes when nothing in it is broken.
+pub(crate) fn natural_columns(columns: &[TableColumn]) -> usize {
+    columns.iter().map(|column| column.longest() + SIDES).sum()
+}
+
 /// Narrowest that a column of words becomes, its blank sides included.
 fn least_columns(column: &TableColumn) -> u16 {
-    let longest = column.cells.iter().chain([&column.heading]).map(|cell| cell.width()).max().unwrap_or(0);
-    u16::try_from(longest + 2).unwrap_or(u16::MAX).min(LEAST_WORD_COLUMNS)
+    u16::try_from(column.longest() + SIDES).unwrap_or(u16::MAX).min(LEAST_WORD_COLUMNS)
 }
 
 /// Decimals that the column needs; more than two only up to so many digits of its longest number.

@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo};
+use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo, Timestamp};
 use crate::query::{self, QueryError};
-use crate::store::{OpenError, Options, Store, StoreError};
+use crate::store::{CheckReport, Doomed, ExportFormat, OpenError, Options, Store, StoreError};
 use crate::writer::{
     CommitFigures, Committer, IdempotencyKey, Job, Maintenance, Queue, WriteError, WriteJob, WriteTicket,
 };
@@ -239,6 +239,78 @@ impl Engine {
         self.inner.queue.push(Job::Seal(reply), true).map_err(failed)?;
         sealed.wait().map_err(failed)?;
         self.inner.maintenance.run_and_wait()
+    }
+
+    /// Compares every rollup with the points that it sums up, computed once more in another way; `repair` rebuilds
+    /// chunks that differ. Points in memory have no rollups yet. Blocks for about as long as reading everything.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails or is closed.
+    pub fn check(&self, repair: bool) -> Result<CheckReport, StoreError> {
+        self.inner.maintenance.run_task(move |store, connection| store.check(connection, repair))
+    }
+
+    /// Deletes the points of a metric's series that pass every filter and lie in `[from, to)`, with their part in all
+    /// rollups; gives back how many. Points written while it runs may stay. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails or is closed.
+    pub fn delete(
+        &self,
+        name: &MetricName,
+        filters: &[LabelFilter],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.compact()?;
+        let (name, filters) = (name.clone(), filters.to_vec());
+        self.inner.maintenance.run_task(move |store, connection| {
+            let selection = store.registry.read().select(&name, &filters);
+            selection.map_or(Ok(0), |selection| {
+                store.delete(connection, &Doomed::new(&selection, from.micros(), to.micros()))
+            })
+        })
+    }
+
+    /// Copies the store as it is at one moment into a new file, which is a store itself. Writes and queries go on.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file exists, cannot be written, or the store fails or is closed.
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
+        let path = path.as_ref().to_owned();
+        self.inner.maintenance.run_task(move |store, connection| store.backup(connection, &path))
+    }
+
+    /// Writes the points of some series in `[from, to)` into a new file, ordered by series and time, as the columns
+    /// `timestamp`, `name`, `labels` (a JSON object) and `value`; gives back how many. The series are those of a
+    /// metric (or of all) that pass every filter. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file exists, cannot be written, or the store fails or is closed.
+    pub fn export(
+        &self,
+        path: impl AsRef<Path>,
+        format: ExportFormat,
+        name: Option<&str>,
+        filters: &[LabelFilter],
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<u64, StoreError> {
+        let path = path.as_ref().to_owned();
+        let (name, filters) = (name.map(str::to_owned), filters.to_vec());
+        self.inner.maintenance.run_task(move |store, connection| {
+            let series = store.registry.read().ids(name.as_deref(), &filters);
+            store.export(connection, &path, format, &series, (from.micros(), to.micros()))
+        })
+    }
+
+    /// Applies the rules of [`Options::retention`] to all points written so far. The store does so by itself every
+    /// ten minutes. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails or is closed.
+    pub fn apply_retention(&self) -> Result<(), StoreError> {
+        self.compact()
     }
 
     /// Closes the store: takes no more writes, commits those that wait, checkpoints and lets the file go.

@@ -1,5 +1,6 @@
 // The calls to the server, and what can go wrong with them.
 
+import { mergedFilters } from "./filter.js";
 import { widthMs } from "./format.js";
 
 const TIMEOUT_MS = 30_000;
@@ -9,7 +10,10 @@ const SUMMARY = ["avg", "min", "max", "count", "last"];
 const BELOW_SECOND = ["1ms", "2ms", "5ms", "10ms", "20ms", "50ms", "100ms", "200ms", "500ms"];
 const FINE_SPAN_MS = 60_000;
 
-/** A call without the answer hoped for. `kind`: "gone" (nobody answers), "refused" (our request is wrong), "server" (its fault). */
+/**
+ * A call without the answer hoped for. `kind`: "gone" (nobody answers), "refused" (our request is wrong),
+ * "server" (its fault).
+ */
 export class ApiError extends Error {
   constructor(kind, message, status = 0) {
     super(message);
@@ -23,11 +27,18 @@ async function call(path, { accept = "application/json", signal } = {}) {
   let response;
   try {
     const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
-    response = await fetch(new URL(path, document.baseURI), { headers: { Accept: accept }, cache: "no-store", signal: either });
+    response = await fetch(new URL(path, document.baseURI), {
+      headers: { Accept: accept },
+      cache: "no-store",
+      signal: either,
+    });
     if (response.ok) return accept === "application/json" ? await response.json() : await response.blob();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError("gone", timeout.aborted ? `no answer within ${TIMEOUT_MS / 1000} seconds` : "the connection failed");
+    throw new ApiError(
+      "gone",
+      timeout.aborted ? `no answer within ${TIMEOUT_MS / 1000} seconds` : "the connection failed",
+    );
   }
   const { status } = response;
   const told = await response.json().catch(() => null);
@@ -52,9 +63,9 @@ export function instant(value) {
   return typeof value === "number" ? value : Date.parse(value);
 }
 
-/** The answer to a view's query, drawn on `points` pixels. Times come as ms. */
-export async function query(view, extent, points, signal) {
-  const params = queryParams(view, extent, points);
+/** The answer to a view's query, drawn on `points` pixels, of the series that pass `filters`. Times come as ms. */
+export async function query(view, extent, points, filters, signal) {
+  const params = queryParams(view, extent, points, filters);
   params.append("epoch", "ms");
   return call(`v1/query?${params}`, { signal });
 }
@@ -74,7 +85,7 @@ export async function csv(view, extent, points, signal) {
  * What is asked for a view. `extent` is { from, to } as texts that the server reads and its length in ms.
  * Never more windows a series than pixels: a resolution that is too fine for the width gives way to `auto`.
  */
-export function queryParams(view, extent, pixels) {
+export function queryParams(view, extent, pixels, filters = mergedFilters(view.where)) {
   const points = Math.min(MAX_POINTS, Math.max(MIN_POINTS, Math.floor(pixels)));
   const params = new URLSearchParams();
   for (const name of view.names) params.append("name", name);
@@ -91,7 +102,7 @@ export function queryParams(view, extent, pixels) {
     params.append("agg", aggregates(view, SUMMARY).join(","));
     if (view.groupBy !== "") params.append("group_by", view.groupBy);
   }
-  for (const filter of mergedFilters(view.where)) params.append("where", filter);
+  for (const filter of filters) params.append("where", filter);
   params.append("tz", view.tz);
   return params;
 }
@@ -108,19 +119,4 @@ export function drawnPer(per, lengthMs, points) {
   // The server's own choice ends at a second; a closer look goes on in steps below.
   if (lengthMs > FINE_SPAN_MS) return "auto";
   return BELOW_SECOND.find((step) => lengthMs / widthMs(step) < points / 2) ?? "auto";
-}
-
-/** Filters with "or" among the values of one label: host=a and host=b become host=~a|b. All others must hold together. */
-export function mergedFilters(filters) {
-  const values = new Map();
-  const others = [];
-  for (const text of filters) {
-    const match = /^([^=!~]+)=(?!~)([^]*)$/.exec(text);
-    if (!match) others.push(text);
-    else values.set(match[1], [...(values.get(match[1]) ?? []), match[2]]);
-  }
-  const escape = (value) => value.replace(/[\\^$.|?*+()[\]{}#&\-~]/g, "\\$&");
-  const merged = [...values].map(([label, list]) =>
-    list.length === 1 ? `${label}=${list[0]}` : `${label}=~${list.map(escape).join("|")}`);
-  return [...merged, ...others];
 }

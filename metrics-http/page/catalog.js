@@ -4,6 +4,8 @@ import { metricNames, seriesOf } from "./api.js";
 import { coverage } from "./range.js";
 
 const MAX_AGE_MS = 15_000;
+const MAX_AGE_MANY_MS = 300_000;
+const MANY_SERIES = 5_000;
 const MAX_LABEL_PAIRS = 5_000;
 
 export class Catalog {
@@ -29,31 +31,33 @@ export class Catalog {
     for (const name of this.#series.keys()) if (!this.has(name)) this.#series.delete(name);
   }
 
-  /** Reads the series of a metric, where they are old (or `always`). */
+  /** Reads the series of a metric, where they are old (or `always`; but very many are kept for minutes). */
   async loadSeries(name, always, signal) {
     const found = this.#series.get(name);
-    if (found && !always && Date.now() - found.at < MAX_AGE_MS) return;
+    const most = (found?.list.length ?? 0) > MANY_SERIES ? MAX_AGE_MANY_MS : MAX_AGE_MS;
+    if (found && Date.now() - found.at < (always && most === MAX_AGE_MS ? 0 : most)) return;
     this.#series.set(name, { at: Date.now(), list: await seriesOf(name, signal) });
   }
 
-  #listed(names) {
+  /** The series of some metrics. */
+  listed(names) {
     return names.flatMap((name) => this.#series.get(name)?.list ?? []);
   }
 
   /** First and last time of some metrics in ms, or null. */
   coverage(names) {
-    return coverage(this.#listed(names));
+    return coverage(this.listed(names));
   }
 
   /** The labels that some metrics have. */
   labelNames(names) {
-    return [...new Set(this.#listed(names).flatMap(({ labels }) => Object.keys(labels)))].sort();
+    return [...new Set(this.listed(names).flatMap(({ labels }) => Object.keys(labels)))].sort();
   }
 
   /** The labels of some metrics with their values, as filters. */
   labelPairs(names) {
     const pairs = new Set();
-    for (const { labels } of this.#listed(names)) {
+    for (const { labels } of this.listed(names)) {
       for (const [label, value] of Object.entries(labels)) pairs.add(`${label}=${value}`);
       if (pairs.size >= MAX_LABEL_PAIRS) break;
     }

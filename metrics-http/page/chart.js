@@ -1,4 +1,4 @@
-// One panel: two canvases (the picture, and above it the crosshair and the selection) and what pointer and keys do on them.
+// One panel: two canvases (the picture; above it the crosshair and the selection), and what pointer and keys do there.
 
 import { layoutOf, paint, paintCrosshair, paintSelection } from "./draw.js";
 import { element } from "./dom.js";
@@ -10,7 +10,8 @@ const MIN_DRAG_PX = 6;
 const REACH_PX = 24;
 
 /**
- * A chart. `actions`: zoom(from, to), pan(ms, done), back(), scale(factor, around), hover(at or null, chart), say(text).
+ * A chart. `actions`: zoom(from, to), pan(ms, done), back(), scale(factor, around), hover(at or null, chart),
+ * say(text).
  */
 export class Chart {
   #scene = null;
@@ -24,16 +25,27 @@ export class Chart {
     this.picture = element("canvas", { "aria-hidden": "true" });
     this.overlay = element("canvas", { class: "overlay", "aria-hidden": "true" });
     this.title = element("h3", { class: "panel-title" });
-    this.stage = element("div", {
-      class: "stage", tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-describedby": "keys-hint",
-    }, this.picture, this.overlay);
+    this.stage = element(
+      "div",
+      {
+        class: "stage",
+        tabindex: "0",
+        role: "group",
+        "aria-roledescription": "chart",
+        "aria-describedby": "keys-hint",
+      },
+      this.picture,
+      this.overlay,
+    );
     this.root = element("div", { class: "panel" }, this.title, this.stage);
     this.tooltip = new Tooltip(this.stage);
     this.stage.addEventListener("pointerdown", (event) => this.#press(event));
     this.stage.addEventListener("pointermove", (event) => this.#move(event));
     this.stage.addEventListener("pointerup", (event) => this.#release(event));
     this.stage.addEventListener("pointercancel", () => this.#abandon());
-    this.stage.addEventListener("pointerleave", () => { if (!this.#drag) this.actions.hover(null, this); });
+    this.stage.addEventListener("pointerleave", () => {
+      if (!this.#drag) this.actions.hover(null, this);
+    });
     this.stage.addEventListener("blur", () => this.actions.hover(null, this));
     this.stage.addEventListener("dblclick", () => this.actions.back());
     this.stage.addEventListener("keydown", (event) => this.#key(event));
@@ -42,10 +54,6 @@ export class Chart {
   /** Whether the pointer is dragging: the picture must not change under it. */
   get busy() {
     return this.#drag !== null;
-  }
-
-  get layout() {
-    return this.#layout;
   }
 
   /** The room that a scene needs for the labels of its values. */
@@ -63,8 +71,11 @@ export class Chart {
     const ctx = this.#fit(this.picture);
     this.#layout = paint(ctx, this.#scene);
     const { frame, zone, series } = scene;
-    this.stage.setAttribute("aria-label", `Chart${title ? ` of ${title}` : ""}: ${plural(series.length, "series", "series")}, `
-      + `${frame.agg} from ${rangeText(frame, zone, "to")}. Arrow keys read the values.`);
+    this.stage.setAttribute(
+      "aria-label",
+      `Chart${title ? ` of ${title}` : ""}: ${plural(series.length, "series", "series")}, ` +
+        `${frame.agg} from ${rangeText(frame, zone, "to")}. Arrow keys read the values.`,
+    );
     this.#paintOverlay();
   }
 
@@ -91,7 +102,8 @@ export class Chart {
   #paintOverlay() {
     if (!this.#layout) return;
     const ctx = this.#fit(this.overlay);
-    if (this.#drag?.moved && !this.#drag.pan) paintSelection(ctx, this.#scene, this.#layout, this.#drag.start, this.#drag.x);
+    if (this.#drag?.moved && !this.#drag.pan)
+      paintSelection(ctx, this.#scene, this.#layout, this.#drag.start, this.#drag.x);
     const at = this.#at === null || this.#drag?.moved ? null : this.#snap(this.#at);
     if (at === null) {
       this.tooltip.hide();
@@ -105,11 +117,18 @@ export class Chart {
       return;
     }
     const chosen = this.#chosen(rows);
-    this.tooltip.show(this.#scene, at, rows, { x: this.#layout.x(at), y: this.#pointerY ?? this.#scene.height / 3 }, chosen);
-    if (document.activeElement === this.stage && this.#pointerY === null) this.actions.say(spoken(this.#scene, at, rows));
+    this.tooltip.show(
+      this.#scene,
+      at,
+      rows,
+      { x: this.#layout.x(at), y: this.#pointerY ?? this.#scene.height / 3 },
+      chosen,
+    );
+    if (document.activeElement === this.stage && this.#pointerY === null)
+      this.actions.say(spoken(this.#scene, at, rows));
   }
 
-  /** How far from the crosshair a sample may lie and still belong to it: half a window, or some pixels of raw points. */
+  /** How far from the crosshair a sample may lie and still belong to it: half a window, or a few pixels where raw. */
   #reach() {
     const { frame } = this.#scene;
     const pixel = (frame.to - frame.from) / Math.max(1, this.#layout.right - this.#layout.left);

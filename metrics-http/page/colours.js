@@ -3,7 +3,7 @@
 export const COLOURS = 10;
 const DASHES = [[], [7, 3], [2, 3]];
 
-/** Gives each series a slot and keeps it for as long as the series is shown, so that a refresh never repaints a line. */
+/** Gives each series a slot and keeps it for as long as the series is shown: a refresh never repaints a line. */
 export class Slots {
   #groups = new Map();
 
@@ -30,12 +30,14 @@ export class Slots {
 function assignFree(keys, before) {
   const taken = new Set(keys.filter((key) => before.has(key)).map((key) => before.get(key)));
   let next = 0;
-  return new Map(keys.map((key) => {
-    if (before.has(key)) return [key, before.get(key)];
-    while (taken.has(next)) next += 1;
-    taken.add(next);
-    return [key, next];
-  }));
+  return new Map(
+    keys.map((key) => {
+      if (before.has(key)) return [key, before.get(key)];
+      while (taken.has(next)) next += 1;
+      taken.add(next);
+      return [key, next];
+    }),
+  );
 }
 
 /** The line pattern of a slot: each further ten series have another one. */
@@ -53,8 +55,14 @@ export function readTheme() {
   const style = getComputedStyle(document.documentElement);
   const read = (name) => style.getPropertyValue(name).trim();
   return {
-    ink: read("--ink"), dim: read("--dim"), grid: read("--grid"), axis: read("--line-strong"), card: read("--card"),
-    accent: read("--accent"), select: read("--select"), font: read("--font"),
+    ink: read("--ink"),
+    dim: read("--dim"),
+    grid: read("--grid"),
+    axis: read("--line-strong"),
+    card: read("--card"),
+    accent: read("--accent"),
+    select: read("--select"),
+    font: read("--font"),
     series: Array.from({ length: COLOURS }, (_, i) => read(`--series-${i}`)),
   };
 }
@@ -65,7 +73,14 @@ export function onThemeChange(callback) {
   let resolution = null;
   const watch = () => {
     resolution = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
-    resolution.addEventListener("change", () => { watch(); callback(); }, { once: true });
+    resolution.addEventListener(
+      "change",
+      () => {
+        watch();
+        callback();
+      },
+      { once: true },
+    );
   };
   watch();
 }

@@ -1,4 +1,4 @@
-// Paints one panel onto a 2D context: axes, bands, lines. Knows nothing of the page, so that a PNG is drawn by the same code.
+// Paints one panel onto a 2D context: axes, bands, lines. Knows nothing of the page: a PNG is drawn by the same code.
 
 import { dashOf, COLOURS } from "./colours.js";
 import { axisFormat } from "./format.js";
@@ -16,13 +16,18 @@ const DOT_SPACING = 22;
 
 /** Whether a scene draws the min/max band of a series. */
 export function hasBand(scene, series) {
-  return scene.band && series.min !== null && series.max !== null
-    && (scene.series.length <= MAX_BANDS || series.key === scene.highlight);
+  return (
+    scene.band &&
+    series.min !== null &&
+    series.max !== null &&
+    (scene.series.length <= MAX_BANDS || series.key === scene.highlight)
+  );
 }
 
 /**
  * Where things are: { x, y, left, right, top, bottom, format, axis } for a scene
- * { width, height, frame, series, slots, zone, theme, zero, band, highlight } and `left`, the least room for the values' labels.
+ * { width, height, frame, series, slots, zone, theme, zero, band, highlight, left }, where `left` is the least room
+ * for the labels of the values.
  */
 export function layoutOf(ctx, scene) {
   const top = TOP;
@@ -35,7 +40,16 @@ export function layoutOf(ctx, scene) {
   const left = Math.max(own, scene.left ?? 0);
   const right = scene.width - RIGHT;
   const { from, to } = scene.frame;
-  return { top, bottom, left, right, axis, format, x: linear(from, to, left, right), y: linear(axis.low, axis.high, bottom, top) };
+  return {
+    top,
+    bottom,
+    left,
+    right,
+    axis,
+    format,
+    x: linear(from, to, left, right),
+    y: linear(axis.low, axis.high, bottom, top),
+  };
 }
 
 function fontOf(scene) {
@@ -69,7 +83,9 @@ export function paint(ctx, scene) {
   ctx.beginPath();
   ctx.rect(layout.left, layout.top - 4, layout.right - layout.left + 3, layout.bottom - layout.top + 5);
   ctx.clip();
-  const ordered = [...scene.series].sort((a, b) => Number(a.key === scene.highlight) - Number(b.key === scene.highlight));
+  const ordered = [...scene.series].sort(
+    (a, b) => Number(a.key === scene.highlight) - Number(b.key === scene.highlight),
+  );
   for (const series of ordered) if (hasBand(scene, series)) paintBand(ctx, scene, layout, series);
   for (const series of ordered) paintSeries(ctx, scene, layout, series);
   ctx.restore();
@@ -170,7 +186,7 @@ function paintSeries(ctx, scene, layout, series) {
   ctx.globalAlpha = scene.highlight !== null && !chosen ? 0.25 : 1;
   const dash = dashOf(scene.slots.get(series.key));
   const { time, values } = series;
-  const dotted = time.length * DOT_SPACING < layout.right - layout.left;
+  const dotted = x(time[time.length - 1]) - x(time[0]) > (time.length - 1) * DOT_SPACING;
   for (const [first, last] of runsOf(series)) {
     const partial = series.growing && last === time.length - 1;
     const solid = partial ? last - 1 : last;
@@ -223,5 +239,6 @@ export function paintSelection(ctx, scene, layout, a, b) {
   ctx.fillRect(left, layout.top, right - left, layout.bottom - layout.top);
   ctx.strokeStyle = scene.theme.accent;
   ctx.lineWidth = 1;
-  for (const edge of [left, right]) segment(ctx, Math.round(edge) + 0.5, layout.top, Math.round(edge) + 0.5, layout.bottom);
+  for (const edge of [left, right])
+    segment(ctx, Math.round(edge) + 0.5, layout.top, Math.round(edge) + 0.5, layout.bottom);
 }

@@ -16,16 +16,17 @@ const LEGEND_LINE = 20;
 const MAX_LEGEND_WIDTH = 320;
 const FLASH_MS = 1_500;
 
-/** Wires the buttons; `app.shown` is what is on the screen: { view, frame, slots, panels, caption, extent, points } or null. */
+/** Wires the buttons. `app.shown`: what is on the screen, { view, frame, slots, panels, caption, extent, points }. */
 export function bindExports(app) {
-  const bind = (id, act) => byId(id).addEventListener("click", async () => {
-    try {
-      flash(byId(id), await act(app.shown));
-    } catch (error) {
-      flash(byId(id), "Failed");
-      byId(id).title = error.message;
-    }
-  });
+  const bind = (id, act) =>
+    byId(id).addEventListener("click", async () => {
+      try {
+        flash(byId(id), await act(app.shown));
+      } catch (error) {
+        flash(byId(id), "Failed");
+        byId(id).title = error.message;
+      }
+    });
   bind("save-png", savePng);
   bind("save-csv", saveCsv);
   bind("copy-link", copyLink);
@@ -36,7 +37,11 @@ function flash(button, word) {
   button.dataset.label ??= button.textContent;
   button.textContent = word;
   clearTimeout(Number(button.dataset.timer));
-  button.dataset.timer = String(setTimeout(() => { button.textContent = button.dataset.label; }, FLASH_MS));
+  button.dataset.timer = String(
+    setTimeout(() => {
+      button.textContent = button.dataset.label;
+    }, FLASH_MS),
+  );
 }
 
 /** Downloads the picture of what the panels show, with its title and legend. */
@@ -45,7 +50,11 @@ async function savePng({ panels, frame, slots, view, caption }) {
   const theme = readTheme();
   const canvas = document.createElement("canvas");
   const ctx = canvas.getContext("2d");
-  const legend = layoutLegend(ctx, theme, groups.flatMap(({ series }) => series));
+  const legend = layoutLegend(
+    ctx,
+    theme,
+    groups.flatMap(({ series }) => series),
+  );
   const titled = groups.length > 1 ? PANEL_TITLE : 0;
   const size = { width: WIDTH - 16, height: PANEL_HEIGHT / (titled ? 1.6 : 1) };
   const height = HEAD + groups.length * (size.height + titled) + legend.height + MARGIN;
@@ -71,7 +80,9 @@ async function savePng({ panels, frame, slots, view, caption }) {
     y += size.height;
   });
   paintLegend(ctx, theme, legend, slots, y + 6);
-  const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
+  const blob = await new Promise((resolve) => {
+    canvas.toBlob(resolve, "image/png");
+  });
   download(blob, `${fileStem(view, frame)}.png`);
   return "Saved";
 }
@@ -143,9 +154,13 @@ async function copyLink() {
 }
 
 function fileStem(view, frame) {
-  const names = view.names.slice(0, 3).map((name) => name.replace(/[^A-Za-z0-9_.-]+/g, "-").slice(0, 40)).join("+");
+  const names = view.names
+    .slice(0, 3)
+    .map((name) => name.replace(/[^A-Za-z0-9_.-]+/g, "-").slice(0, 40))
+    .join("+");
   const day = (ms) => time(ms, view.tz).slice(0, 16).replace(/[-:]/g, "").replace(" ", "T");
-  return `${names || "metrics"}_${frame.raw ? "raw" : `${view.agg}-per-${frame.per}`}_${day(frame.from)}_${day(frame.to)}`;
+  const what = frame.raw ? "raw" : `${view.agg}-per-${frame.per}`;
+  return `${names || "metrics"}_${what}_${day(frame.from)}_${day(frame.to)}`;
 }
 
 function download(blob, name) {

@@ -10,7 +10,8 @@ const LARGEST_PLAIN = 1e18;
 export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "\u2013";
   const size = Math.abs(value);
-  if (size !== 0 && (size < SMALLEST_PLAIN || size >= LARGEST_PLAIN)) return minus(value.toExponential(5).replace(/\.?0+e/, "e"));
+  if (size !== 0 && (size < SMALLEST_PLAIN || size >= LARGEST_PLAIN))
+    return minus(value.toExponential(5).replace(/\.?0+e/, "e"));
   if (size >= SMALLEST_SHORT) return short(value);
   if (Number.isInteger(value)) return minus(value.toLocaleString("en-US"));
   const digits = size < 1 ? 6 : Math.max(0, 6 - String(Math.floor(size)).length);
@@ -26,7 +27,14 @@ export function decimalsFor(span, whole) {
 
 /** A value with so many decimals, so that a column lines up; null: as `number` writes it. */
 export function fixed(value, decimals) {
-  if (decimals === null || value === null || value === undefined || Number.isNaN(value) || Math.abs(value) >= SMALLEST_SHORT) return number(value);
+  if (
+    decimals === null ||
+    value === null ||
+    value === undefined ||
+    Number.isNaN(value) ||
+    Math.abs(value) >= SMALLEST_SHORT
+  )
+    return number(value);
   return minus(value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
 }
 
@@ -34,7 +42,13 @@ function minus(text) {
   return text.replace(/^-/, "\u2212");
 }
 
-const PREFIXES = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+const PREFIXES = [
+  [1e15, "P"],
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+];
 
 function short(value) {
   const [unit, letter] = PREFIXES.find(([size]) => Math.abs(value) >= size);
@@ -49,7 +63,10 @@ export function axisFormat(step, largest) {
   const [unit, letter] = (largest >= 1e4 && PREFIXES.find(([size]) => largest >= size)) || [1, ""];
   const decimals = Math.min(12, Math.max(0, -Math.floor(Math.log10(step / unit) + 1e-9)));
   return (value) => {
-    const text = (value / unit).toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    const text = (value / unit).toLocaleString("en-US", {
+      minimumFractionDigits: decimals,
+      maximumFractionDigits: decimals,
+    });
     return minus(Number(value) === 0 ? "0" : text + letter);
   };
 }
@@ -73,7 +90,8 @@ export function windowTime(ms, zone, per) {
   const text = time(ms, zone);
   const midnight = text.endsWith(" 00:00:00");
   if (per === "month" && midnight) return text.slice(0, 7);
-  if ((per === "day" || per === "week") && midnight) return `${WEEKDAYS[new Date(wallOf(ms, zone)).getUTCDay()]} ${text.slice(0, 10)}`;
+  if ((per === "day" || per === "week") && midnight)
+    return `${WEEKDAYS[new Date(wallOf(ms, zone)).getUTCDay()]} ${text.slice(0, 10)}`;
   return text.endsWith(":00") && widthMs(per) >= 60_000 ? text.slice(0, 16) : text;
 }
 
@@ -83,7 +101,14 @@ export function clock(ms, zone) {
 }
 
 const UNIT_MS = { us: 0.001, ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-const NAMED_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000, month: 2_592_000_000 };
+const NAMED_MS = {
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  week: 604_800_000,
+  month: 2_592_000_000,
+};
 const DURATION = /^(?:\d+(?:us|ms|s|m|h|d|w))+$/;
 
 /** A width such as "5m", "1h30m" or "hour" in ms (a month counts 30 days); 0 for "raw" and for what is none. */
@@ -95,7 +120,13 @@ export function widthMs(text) {
   return total;
 }
 
-const SPELLED = [["w", "week"], ["d", "day"], ["h", "hour"], ["m", "minute"], ["s", "second"]];
+const SPELLED = [
+  ["w", "week"],
+  ["d", "day"],
+  ["h", "hour"],
+  ["m", "minute"],
+  ["s", "second"],
+];
 
 /** A width in words: "5 minutes", "hour", "200 ms". */
 export function widthText(per) {
@@ -108,7 +139,13 @@ export function widthText(per) {
 
 /** A length of time in its two largest units: "2 h 30 min". */
 export function spanText(ms) {
-  const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000], ["ms", 1]];
+  const units = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["min", 60_000],
+    ["s", 1_000],
+    ["ms", 1],
+  ];
   const at = units.findIndex(([, size]) => ms >= size);
   if (at < 0) return "0 ms";
   const [unit, size] = units[at];

@@ -13,27 +13,37 @@ const GAP_THIN_WINDOWS = 2.5;
 const GAP_RAW = 4;
 
 /**
- * Reads an answer for a view: { from, to, per, raw, agg, stepMs, total, truncated, isSketch, series }, where a series has
- * { key, name, labels, title, time, start, values, min, max, gap, growing, cut, summary, decimals, figures } and its columns are Float64Arrays
- * with NaN for what is missing.
+ * Reads an answer for a view: { from, to, per, raw, agg, stepMs, total, truncated, isSketch, series }. A series has
+ * { key, name, labels, title, time, start, values, min, max, gap, growing, cut, summary, decimals, figures }; its
+ * columns are Float64Arrays with NaN for what is missing.
  */
-export function readFrame(answer, view, limit) {
+export function readFrame(answer, view, limit, total) {
   const raw = answer.per === "raw";
   const frame = {
-    from: instant(answer.from), to: instant(answer.to), per: answer.per, raw, agg: raw ? "value" : view.agg,
-    stepMs: widthMs(answer.per), total: answer.series.length, truncated: false, series: [],
+    from: instant(answer.from),
+    to: instant(answer.to),
+    per: answer.per,
+    raw,
+    agg: raw ? "value" : view.agg,
+    stepMs: widthMs(answer.per),
+    total: Math.max(total, answer.series.length),
+    truncated: false,
+    series: [],
   };
   frame.series = answer.series.slice(0, MAX_SERIES).map((found) => readSeries(found, frame, limit));
   frame.isSketch = answer.series.some((series) => series.quantiles?.[view.agg] === "sketch");
   frame.truncated = raw && frame.series.some((series) => series.full);
   const titles = titlesOf(frame.series);
-  frame.series.forEach((series, i) => { series.title = titles[i]; });
+  frame.series.forEach((series, i) => {
+    series.title = titles[i];
+  });
   setDecimals(frame.series);
   return frame;
 }
 
 function readSeries(found, frame, limit) {
-  const column = (name) => (Array.isArray(found[name]) ? Float64Array.from(found[name], (value) => value ?? NaN) : null);
+  const column = (name) =>
+    Array.isArray(found[name]) ? Float64Array.from(found[name], (value) => value ?? NaN) : null;
   const time = Float64Array.from(found.time, instant);
   const columns = { time, values: column(frame.agg) ?? new Float64Array(time.length).fill(NaN) };
   for (const name of ["min", "max", "avg", "count", "last"]) columns[name] = column(name);
@@ -43,11 +53,19 @@ function readSeries(found, frame, limit) {
   const cut = grows && columns.time[0] < frame.from;
   const banded = BANDED.has(frame.agg);
   return {
-    key: keyOf(found.name, found.labels ?? {}), name: found.name, labels: found.labels ?? {},
+    key: keyOf(found.name, found.labels ?? {}),
+    name: found.name,
+    labels: found.labels ?? {},
     // A window that began before the range holds only points of the range: it is drawn from the range's start.
-    time: columns.time.map((at) => Math.max(at, frame.from)), start: columns.time, values: columns.values,
-    min: banded ? columns.min : null, max: banded ? columns.max : null,
-    gap: gapOf(columns, frame), growing, cut, full: frame.raw && time.length >= limit,
+    time: columns.time.map((at) => Math.max(at, frame.from)),
+    start: columns.time,
+    values: columns.values,
+    min: banded ? columns.min : null,
+    max: banded ? columns.max : null,
+    gap: gapOf(columns, frame),
+    growing,
+    cut,
+    full: frame.raw && time.length >= limit,
     summary: frame.raw ? summaryOfPoints(columns.values) : summaryOfWindows(columns),
   };
 }
@@ -84,7 +102,9 @@ function spreadOf(lists) {
 
 /** The text that names a series in a link: name{label=value,...}, labels sorted. */
 export function keyOf(name, labels) {
-  const pairs = Object.keys(labels).sort().map((label) => `${label}=${labels[label]}`);
+  const pairs = Object.keys(labels)
+    .sort()
+    .map((label) => `${label}=${labels[label]}`);
   return pairs.length > 0 ? `${name}{${pairs.join(",")}}` : name;
 }
 
@@ -135,7 +155,10 @@ function titlesOf(list) {
   const names = new Set(list.map((series) => series.name));
   const shared = (label) => list.length > 1 && list.every((series) => series.labels[label] === list[0].labels[label]);
   return list.map(({ name, labels }) => {
-    const pairs = Object.keys(labels).sort().filter((label) => !shared(label)).map((label) => `${label}=${labels[label]}`);
+    const pairs = Object.keys(labels)
+      .sort()
+      .filter((label) => !shared(label))
+      .map((label) => `${label}=${labels[label]}`);
     if (pairs.length === 0) return name;
     return names.size > 1 ? `${name}  ${pairs.join(" ")}` : pairs.join(" ");
   });

@@ -1,4 +1,4 @@
-// Keeps the page fresh: asks again every few seconds while it is looked at, and less and less often while nobody answers.
+// Keeps the page fresh: asks again every few seconds while it is looked at, less and less often while nobody answers.
 
 const MIN_INTERVAL_MS = 2_000;
 const MAX_INTERVAL_MS = 30_000;
@@ -11,7 +11,7 @@ export function intervalFor(lengthMs, points) {
 
 /**
  * Runs `task(signal)` now, again on `wake`, and by itself after the ms that it returned (null: not by itself).
- * A new run ends the one under way. A task that throws is tried again after `retry(error)` says so (true), with growing pauses.
+ * A new run ends the one under way. A task that throws is tried again if `retry(error)` says so, with growing pauses.
  */
 export class Loop {
   #timer = 0;
@@ -21,7 +21,9 @@ export class Loop {
   constructor(task, retry) {
     this.task = task;
     this.retry = retry;
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.wake(); });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.wake();
+    });
     addEventListener("online", () => this.wake());
   }
 

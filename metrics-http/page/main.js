@@ -1,16 +1,18 @@
 // The page: holds the view, loads what it needs, and hands the answer to whoever shows it.
 
-import { drawnPer, query } from "./api.js";
+import { query } from "./api.js";
 import { Catalog } from "./catalog.js";
 import { onThemeChange, Slots } from "./colours.js";
 import { Controls } from "./controls.js";
-import { byId, element, isTyping } from "./dom.js";
+import { byId, isTyping } from "./dom.js";
+import { fillEmptyStore } from "./empty.js";
 import { bindExports } from "./export.js";
-import { readFrame } from "./frame.js";
-import { clock, plural, rangeText, widthMs, widthText } from "./format.js";
+import { narrowed } from "./filter.js";
+import { keyOf, MAX_SERIES, readFrame } from "./frame.js";
+import { clock } from "./format.js";
 import { Legend } from "./legend.js";
 import { intervalFor, Loop } from "./live.js";
-import { cutNotice, fillEmptyStore, goneNotice, noPoints, Notices, unknownNotice } from "./notices.js";
+import { captionOf, messageFor, noticesFor, showMessage, showNotices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { between, extentOf, firstRange, isOpen, scaled } from "./range.js";
 import { decodeView, isolated, isVisible, sameRange, toggled, trail } from "./state.js";
@@ -28,26 +30,37 @@ class App {
   #slots = new Slots();
   #slotOf = new Map();
   #frame = null;
-  #gone = null;
-  #refused = null;
+  /** Since when and why nobody answers, or null. */
+  gone = null;
+  /** What the server says is wrong with the view, or null. */
+  refused = null;
   #asked = { extent: null, points: 0 };
   #slow = 0;
 
   constructor() {
     const highlight = (key) => this.panels.highlight(key);
-    this.notices = new Notices(byId("notices"));
     this.panels = new Panels(byId("panels"), {
-      zoom: (from, to) => this.setRange(between(from, to)), back: () => this.zoomBack(), panned: (ms) => this.#moveBy(ms),
-      scale: (factor, around) => this.scale(factor, around), say: (text) => { byId("spoken").textContent = text; },
+      zoom: (from, to) => this.setRange(between(from, to)),
+      back: () => this.zoomBack(),
+      panned: (ms) => this.#moveBy(ms),
+      scale: (factor, around) => this.scale(factor, around),
+      say: (text) => {
+        byId("spoken").textContent = text;
+      },
     });
     this.legend = new Legend(byId("legend"), {
-      highlight, toggle: (key) => this.change(toggled(this.view, key)), isolate: (key) => this.change(isolated(this.view, key)),
+      highlight,
+      toggle: (key) => this.change(toggled(this.view, key)),
+      isolate: (key) => this.change(isolated(this.view, key)),
       showAll: () => this.change({ hide: [], only: [] }),
     });
     this.summary = new Summary(byId("summary"), { highlight });
     this.values = new Values(byId("values"));
     this.controls = new Controls(this);
-    this.loop = new Loop((signal) => this.#load(signal), (error) => this.#failed(error));
+    this.loop = new Loop(
+      (signal) => this.#load(signal),
+      (error) => this.#failed(error),
+    );
     this.#listen();
     this.controls.sync();
     this.loop.wake();
@@ -80,7 +93,16 @@ class App {
   /** What is on the screen and how it was asked for, or null before the first answer. */
   get shown() {
     const { view, panels } = this;
-    return this.#frame && { view, panels, frame: this.#frame, slots: this.#slotOf, caption: this.#caption(), ...this.#asked };
+    return (
+      this.#frame && {
+        view,
+        panels,
+        frame: this.#frame,
+        slots: this.#slotOf,
+        caption: captionOf(view, this.#frame),
+        ...this.#asked,
+      }
+    );
   }
 
   /** The time that is drawn, or null before the first answer. */
@@ -109,6 +131,11 @@ class App {
     this.#changed();
   }
 
+  /** Asks the server again, now. */
+  retry() {
+    this.loop.wake();
+  }
+
   /** Returns to the range before the last zoom. */
   zoomBack() {
     const { ranges } = trail;
@@ -130,7 +157,7 @@ class App {
   }
 
   #changed() {
-    this.#refused = null;
+    this.refused = null;
     this.controls.sync();
     this.#render();
     this.loop.wake();
@@ -165,11 +192,13 @@ class App {
     const { catalog } = this;
     const points = this.panels.width;
     const described = Promise.all(view.names.map((name) => catalog.loadSeries(name, view.range.all === true, signal)));
-    if (view.range.all) await described;
+    if (view.range.all || view.groupBy !== "" || view.per === "raw") await described;
     const extent = extentOf(view.range, catalog.coverage(view.names));
-    const [answer] = await Promise.all([query(view, extent, points, signal), described]);
+    const isFirst = (name, labels) => view.only.includes(keyOf(name, labels));
+    const { where, total } = narrowed(catalog.listed(view.names), view, MAX_SERIES, isFirst);
+    const [answer] = await Promise.all([query(view, extent, points, where, signal), described]);
     this.#asked = { extent, points };
-    if (!this.panels.busy) this.#frame = readFrame(answer, view, Math.floor(points));
+    if (!this.panels.busy) this.#frame = readFrame(answer, view, Math.floor(points), total > MAX_SERIES ? total : 0);
     this.#answered();
     return view.live && isOpen(view.range) ? intervalFor(extent.lengthMs, points) : null;
   }
@@ -183,8 +212,8 @@ class App {
   }
 
   #answered() {
-    this.#gone = null;
-    this.#refused = null;
+    this.gone = null;
+    this.refused = null;
     if (this.catalog.names.length === 0) this.#status("waiting");
     else this.#status(this.view.live && isOpen(this.view.range) ? "live" : "still");
     this.controls.sync();
@@ -195,8 +224,13 @@ class App {
   #failed(error) {
     const kind = error.kind ?? "page";
     const retried = kind === "gone" || kind === "server";
-    if (retried) this.#gone = { since: this.#gone?.since ?? Date.now(), message: error.message, kept: this.#frame !== null };
-    else this.#refused = kind === "page" ? `This page could not read the answer: ${error.message}` : `The server refused this: ${error.message}`;
+    if (retried)
+      this.gone = { kind, since: this.gone?.since ?? Date.now(), message: error.message, kept: this.#frame !== null };
+    else
+      this.refused =
+        kind === "page"
+          ? `This page could not read the answer: ${error.message}`
+          : `The server refused this: ${error.message}`;
     if (byId("empty").hidden) byId("workspace").hidden = false;
     else if (retried) byId("status").title = error.message;
     this.#status(retried ? "gone" : "refused");
@@ -207,8 +241,12 @@ class App {
   #status(state) {
     clearTimeout(this.#slow);
     const text = {
-      loading: "loading", waiting: "waiting for a first point", live: `live, ${clock(Date.now(), this.view.tz)}`, still: `read at ${clock(Date.now(), this.view.tz)}`,
-      gone: "server gone, trying again", refused: "refused",
+      loading: "loading",
+      waiting: "waiting for a first point",
+      live: `live, ${clock(Date.now(), this.view.tz)}`,
+      still: `read at ${clock(Date.now(), this.view.tz)}`,
+      gone: "server gone, trying again",
+      refused: "refused",
     }[state];
     byId("status").dataset.state = state;
     byId("status-text").textContent = text;
@@ -216,17 +254,18 @@ class App {
 
   #render() {
     const frame = this.#frame;
-    this.#renderNotices();
-    const visible = frame ? frame.series.filter(({ key }) => isVisible(this.view, key)) : [];
-    const { title, detail } = this.#caption();
+    showNotices(byId("notices"), noticesFor(this));
+    const visible = frame && !this.refused ? frame.series.filter(({ key }) => isVisible(this.view, key)) : [];
+    const { title, detail } = captionOf(this.view, frame);
     byId("caption").textContent = title;
     byId("subcaption").textContent = detail;
-    document.title = this.view.names.length > 0 ? `${this.view.names.slice(0, 3).join(", ")} \u2013 metrics` : "metrics";
+    document.title =
+      this.view.names.length > 0 ? `${this.view.names.slice(0, 3).join(", ")} \u2013 metrics` : "metrics";
     for (const id of ["save-csv", "save-png"]) byId(id).disabled = visible.length === 0;
     byId("tables").hidden = visible.length === 0;
-    byId("panels").classList.toggle("blank", frame === null);
-    this.#renderMessage(visible);
-    if (!frame) {
+    byId("panels").classList.toggle("blank", frame === null || this.refused !== null);
+    showMessage(byId("message"), messageFor(this, visible));
+    if (!frame || this.refused) {
       byId("legend").hidden = true;
       return;
     }
@@ -236,58 +275,6 @@ class App {
     this.legend.render(frame, this.#slotOf, this.view);
     this.summary.render(visible, this.#slotOf);
     this.values.render(frame, visible, this.view);
-  }
-
-  #renderNotices() {
-    const list = [];
-    if (this.#gone) list.push(goneNotice(this.#gone, this.view.tz, () => this.loop.wake()));
-    const { catalog } = this;
-    const unknown = catalog.isLoaded ? this.view.names.filter((name) => !catalog.has(name)) : [];
-    if (unknown.length > 0) {
-      const choose = (wrong, right) => this.change({ names: [...new Set(this.view.names.map((name) => (name === wrong ? right : name)))] });
-      list.push(unknownNotice(unknown, catalog.names, choose));
-    }
-    const { extent, points } = this.#asked;
-    const asChosen = extent && drawnPer(this.view.per, extent.lengthMs, points) === this.view.per;
-    if (this.#frame?.series.length > 0 && !asChosen && !this.#refused) {
-      list.push(cutNotice(this.view, this.#frame, extent.lengthMs, widthMs(this.view.per)));
-    } else if (this.#frame?.truncated) list.push(cutNotice(this.view, this.#frame, 0, 0));
-    this.notices.render(list.filter((notice) => notice !== null));
-  }
-
-  /** What stands in the chart's place, or over its empty axes. */
-  #renderMessage(visible) {
-    const message = this.#messageFor(visible);
-    byId("message").hidden = message === null;
-    if (message === null) return;
-    const signature = JSON.stringify([message.text, message.actions.map(([label]) => label)]);
-    if (byId("message").dataset.signature === signature) return;
-    byId("message").dataset.signature = signature;
-    byId("message").replaceChildren(element("p", {}, message.text),
-      ...message.actions.map(([label, act]) => element("button", { type: "button", on: { click: act } }, label)));
-  }
-
-  #messageFor(visible) {
-    if (this.#refused) return { text: this.#refused, actions: [] };
-    const { catalog, view } = this;
-    const search = ["Search", () => byId("metric").focus()];
-    if (view.names.length === 0) return { text: `Choose a metric: the store has ${plural(catalog.names.length, "metric")}.`, actions: [search] };
-    if (catalog.isLoaded && !view.names.some((name) => catalog.has(name))) return { text: "Nothing to draw.", actions: [search] };
-    if (!this.#frame || visible.length > 0) return null;
-    if (this.#frame.series.length > 0) return { text: "Every series is hidden.", actions: [["Show all", () => this.change({ hide: [], only: [] })]] };
-    return noPoints(view, this.#frame, catalog.coverage(view.names), {
-      showAll: () => this.setRange({ all: true }), dropFilters: () => this.change({ where: [] }),
-    });
-  }
-
-  #caption() {
-    const { names, tz } = this.view;
-    const frame = this.#frame;
-    const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
-    const title = names.slice(0, 3).join(", ") + more;
-    if (!frame) return { title, detail: "" };
-    const what = frame.raw ? "raw points" : `${frame.agg}${frame.isSketch ? " (from sketches)" : ""} per ${widthText(frame.per)}`;
-    return { title, detail: `${what} \u00b7 ${plural(frame.total, "series", "series")} \u00b7 ${rangeText(frame, tz, "to")} ${tz}` };
   }
 }
 

@@ -1,116 +1,129 @@
-// What the page says when there is no picture to show, or when something stands in its way, each with a way on.
+// What the page says about the view: its caption, what stands in its way, and the words in place of a picture.
 
-import { element } from "./dom.js";
-import { clock, plural, rangeText } from "./format.js";
+import { drawnPer } from "./api.js";
+import { byId, element } from "./dom.js";
+import { clock, plural, rangeText, widthMs, widthText } from "./format.js";
+import { closest } from "./suggest.js";
 
-/** A bar above the chart; an empty list of parts takes it away. Redrawn only where its words change. */
-export class Notices {
-  #signature = "";
-
-  constructor(root) {
-    this.root = root;
-  }
-
-  /** Shows notices: [{ kind: "warning" | "info", text, actions: [[label, callback]] }]. */
-  render(list) {
-    const signature = JSON.stringify(list.map(({ kind, text, actions = [] }) => [kind, text, actions.map(([label]) => label)]));
-    if (signature === this.#signature) return;
-    this.#signature = signature;
-    this.root.replaceChildren(...list.map(({ kind, text, actions = [] }) => element("div", { class: ["notice", kind] },
-      element("span", { class: "notice-text" }, text),
-      ...actions.map(([label, callback]) => element("button", { type: "button", on: { click: callback } }, label)))));
-  }
-}
-
-/** Fills the page of an empty store: how a first point gets in. */
-export function fillEmptyStore(root) {
-  const origin = location.origin;
-  const point = `curl -X POST ${origin}/v1/metrics \\\n  -H 'Content-Type: application/json' \\\n  -d '{"name":"temperature","value":21.5,"labels":{"room":"kitchen"}}'`;
+/** Shows notices in an element: [{ kind: "warning" | "info", text, actions: [[label, callback]] }]. */
+export function showNotices(root, list) {
+  if (!hasChanged(root, list)) return;
   root.replaceChildren(
-    element("h2", {}, "No metrics yet"),
-    element("p", {}, "This store is empty. Post a first point:"),
-    commandBlock(point),
-    element("p", {}, "Or stop the server and let it make some up, twenty metrics at three points a second each:"),
-    commandBlock("metrics-cli serve --simulate"),
-    element("p", { class: "dim" }, "This page looks again every few seconds and opens the first metric by itself."));
+    ...list.map(({ kind, text, actions }) =>
+      element(
+        "div",
+        { class: ["notice", kind] },
+        element("span", { class: "notice-text" }, text),
+        ...actions.map(actionButton),
+      ),
+    ),
+  );
 }
 
-function commandBlock(command) {
-  const status = element("span", { role: "status" }, "Copy");
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(command);
-      status.textContent = "Copied";
-    } catch {
-      status.textContent = "Select and copy";
-    }
-  };
-  return element("div", { class: "command" }, element("pre", { tabindex: "0" }, command),
-    element("button", { type: "button", on: { click: copy } }, status));
+/** Shows a message ({ text, actions }) in an element, or none. */
+export function showMessage(root, message) {
+  root.hidden = message === null;
+  if (message === null || !hasChanged(root, [message])) return;
+  root.replaceChildren(element("p", {}, message.text), ...message.actions.map(actionButton));
 }
 
-/** The notice while the server does not answer. */
-export function goneNotice(state, zone, retry) {
-  const since = clock(state.since, zone);
-  const kept = state.kept ? " The chart shows what came last." : "";
+/** Whether the words differ from those shown: what is read aloud must not come again with every answer. */
+function hasChanged(root, list) {
+  const signature = JSON.stringify(
+    list.map(({ kind, text, actions }) => [kind, text, actions.map(([label]) => label)]),
+  );
+  if (root.dataset.shown === signature) return false;
+  root.dataset.shown = signature;
+  return true;
+}
+
+function actionButton([label, callback]) {
+  return element("button", { type: "button", on: { click: callback } }, label);
+}
+
+/** What stands in the way of a view. `app` is the page: its view, catalog, gone, refused and shown. */
+export function noticesFor(app) {
+  const { view, catalog, gone, refused, shown } = app;
+  const list = [];
+  if (gone) list.push(goneNotice(gone, view.tz, () => app.retry()));
+  const unknown = catalog.isLoaded ? view.names.filter((name) => !catalog.has(name)) : [];
+  if (unknown.length > 0) {
+    const instead = (name) => [...new Set(app.view.names.map((old) => (old === unknown[0] ? name : old)))];
+    list.push(unknownNotice(unknown, catalog.names, (name) => app.change({ names: instead(name) })));
+  }
+  const cut = shown && !refused ? cutText(view, shown) : null;
+  if (cut) list.push({ kind: "info", text: cut, actions: [] });
+  return list;
+}
+
+function goneNotice({ kind, since, message, kept }, zone, retry) {
+  const what = kind === "server" ? "The server has failed to answer since" : "The server has not answered since";
+  const chart = kept ? " The chart shows what came last." : "";
   return {
-    kind: "warning", text: `The server has not answered since ${since}: ${state.message}.${kept} The next try comes by itself.`,
+    kind: "warning",
+    text: `${what} ${clock(since, zone)}: ${message}.${chart} The next try comes by itself.`,
     actions: [["Try now", retry]],
   };
 }
 
-/** The notice for metrics that the store does not have. */
-export function unknownNotice(names, known, choose) {
+function unknownNotice(names, known, choose) {
   const list = names.map((name) => `\u201c${name}\u201d`).join(", ");
   const close = names.length === 1 ? closest(names[0], known) : [];
+  const what = names.length === 1 ? "There is no metric" : "There are no metrics";
   return {
     kind: "warning",
-    text: `${names.length === 1 ? "There is no metric" : "There are no metrics"} ${list}.${close.length > 0 ? " Did you mean:" : ""}`,
-    actions: close.map((name) => [name, () => choose(names[0], name)]),
+    text: `${what} ${list}.${close.length > 0 ? " Did you mean:" : ""}`,
+    actions: close.map((name) => [name, () => choose(name)]),
   };
 }
 
-/** What a chart without points says: { text, actions }. `extent` is the time that the data covers, or null. */
-export function noPoints(view, frame, extent, { showAll, dropFilters }) {
-  const span = `between ${rangeText(frame, view.tz, "and")}`;
-  const filtered = view.where.length > 0 ? ` where ${view.where.join(", ")}` : "";
-  if (!extent) return { text: `No series${filtered}.`, actions: filtered ? [["Remove the filter", dropFilters]] : [] };
-  const data = `The data reaches from ${rangeText({ from: extent.first, to: extent.last }, view.tz, "to")}.`;
-  const actions = view.range.all ? [] : [["Show all data", showAll]];
-  if (filtered) actions.push(["Remove the filter", dropFilters]);
-  return { text: `No points${filtered} ${span}. ${data}`, actions };
-}
-
-/** Says how a chart was cut where that is not what was asked for. */
-export function cutNotice(view, frame, lengthMs, widthMs) {
+/** How a chart was cut where that is not what was asked for, or null. */
+function cutText(view, { frame, extent, points }) {
   if (frame.truncated) {
-    return { kind: "info", text: "More points than this chart has pixels: the newest are drawn. Zoom in, or let windows sum them up.", actions: [] };
+    return "More points than this chart has pixels: the newest are drawn. Zoom in, or choose another granularity.";
   }
-  if (view.per === "auto" || view.per === "raw" || frame.per === view.per || widthMs === 0) return null;
-  const windows = plural(Math.ceil(lengthMs / widthMs), "window");
-  return { kind: "info", text: `Per ${view.per} makes ${windows}, more than this chart has pixels: drawn per ${frame.per} until you zoom in.`, actions: [] };
+  if (frame.series.length === 0 || view.per === "auto" || drawnPer(view.per, extent.lengthMs, points) === view.per)
+    return null;
+  const windows = plural(Math.ceil(extent.lengthMs / widthMs(view.per)), "window");
+  return `Per ${view.per} makes ${windows}, more than this chart has pixels: drawn per ${frame.per} until you zoom in.`;
 }
 
-const MAX_SUGGESTIONS = 3;
-
-/** The known names nearest to a text, at most three edits in ten letters away. */
-export function closest(text, known) {
-  const most = Math.max(2, Math.ceil(text.length * 0.3));
-  return known.map((name) => [editDistance(text.toLowerCase(), name.toLowerCase(), most), name])
-    .filter(([distance]) => distance <= most).sort((a, b) => a[0] - b[0]).slice(0, MAX_SUGGESTIONS).map(([, name]) => name);
+/** What stands in the chart's place or over its empty axes, or null: { text, actions }. */
+export function messageFor(app, visible) {
+  const { view, catalog, refused, shown } = app;
+  if (refused) return { text: refused, actions: [] };
+  const search = ["Search", () => byId("metric").focus()];
+  if (view.names.length === 0) {
+    return { text: `Choose a metric: the store has ${plural(catalog.names.length, "metric")}.`, actions: [search] };
+  }
+  if (catalog.isLoaded && !view.names.some((name) => catalog.has(name)))
+    return { text: "Nothing to draw.", actions: [search] };
+  if (!shown || visible.length > 0) return null;
+  if (shown.frame.series.length > 0) {
+    return { text: "Every series is hidden.", actions: [["Show all", () => app.change({ hide: [], only: [] })]] };
+  }
+  return noPoints(app, shown.frame);
 }
 
-/** Levenshtein's distance, given up on (as Infinity) once it is above `most`. */
-function editDistance(a, b, most) {
-  if (Math.abs(a.length - b.length) > most) return Infinity;
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + Number(a[i - 1] !== b[j - 1]));
-    }
-    if (Math.min(...next) > most) return Infinity;
-    row = next;
-  }
-  return row[b.length];
+function noPoints(app, frame) {
+  const { view, catalog } = app;
+  const extent = catalog.coverage(view.names);
+  const filtered = view.where.length > 0 ? ` where ${view.where.join(", ")}` : "";
+  const actions = filtered ? [["Remove the filter", () => app.change({ where: [] })]] : [];
+  if (!extent) return { text: `No series${filtered}.`, actions };
+  if (!view.range.all) actions.unshift(["Show all data", () => app.setRange({ all: true })]);
+  const data = rangeText({ from: extent.first, to: extent.last }, view.tz, "to");
+  const text = `No points${filtered} between ${rangeText(frame, view.tz, "and")}. The data reaches from ${data}.`;
+  return { text, actions };
+}
+
+/** The heading of a view's chart: { title, detail }. */
+export function captionOf({ names, tz }, frame) {
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
+  const title = names.slice(0, 3).join(", ") + more;
+  if (!frame) return { title, detail: "" };
+  const sketch = frame.isSketch ? " (from sketches)" : "";
+  const what = frame.raw ? "raw points" : `${frame.agg}${sketch} per ${widthText(frame.per)}`;
+  const count = plural(frame.total, "series", "series");
+  return { title, detail: `${what} \u00b7 ${count} \u00b7 ${rangeText(frame, tz, "to")} ${tz}` };
 }

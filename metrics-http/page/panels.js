@@ -82,7 +82,8 @@ export class Panels {
     if (this.#charts.length === count) return;
     while (this.#charts.length < count) {
       const chart = new Chart({
-        ...this.actions, hover: (at, from) => this.#point(at, from),
+        ...this.actions,
+        hover: (at, from) => this.#point(at, from),
         pan: (ms, done) => (done ? this.actions.panned(ms) : this.draw(ms)),
       });
       this.#charts.push(chart);

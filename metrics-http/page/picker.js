@@ -7,7 +7,10 @@ const CHUNK = 100;
 
 /** The options that hold every word of a text: those that start with it first, then by where it stands. */
 export function search(options, text) {
-  const words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   if (words.length === 0) return options;
   const found = [];
   for (const option of options) {
@@ -31,10 +34,24 @@ export class Picker {
     this.settings = settings;
     const { id, label, placeholder, hint } = settings;
     this.input = element("input", {
-      id, type: "text", role: "combobox", autocomplete: "off", spellcheck: "false", autocapitalize: "none", placeholder,
-      "aria-expanded": "false", "aria-controls": `${id}-list`, "aria-autocomplete": "list", enterkeyhint: "done",
+      id,
+      type: "text",
+      role: "combobox",
+      autocomplete: "off",
+      spellcheck: "false",
+      autocapitalize: "none",
+      placeholder,
+      "aria-expanded": "false",
+      "aria-controls": `${id}-list`,
+      "aria-autocomplete": "list",
+      enterkeyhint: "done",
     });
-    this.list = element("ul", { id: `${id}-list`, role: "listbox", "aria-label": label, "aria-multiselectable": "true" });
+    this.list = element("ul", {
+      id: `${id}-list`,
+      role: "listbox",
+      "aria-label": label,
+      "aria-multiselectable": "true",
+    });
     this.foot = element("div", { class: "picker-foot" });
     this.hint = hint;
     this.popup = element("div", { class: "popup", hidden: true }, this.list, this.foot);
@@ -59,12 +76,18 @@ export class Picker {
     this.popup.addEventListener("mousedown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) => {
       const option = event.target.closest("[role=option]");
-      if (option) this.#pick(this.#matches[Number(option.dataset.index)], event.shiftKey || event.target.closest(".only") !== null);
+      if (option)
+        this.#pick(
+          this.#matches[Number(option.dataset.index)],
+          event.shiftKey || event.target.closest(".only") !== null,
+        );
     });
     this.list.addEventListener("scroll", () => {
       if (this.list.scrollTop + this.list.clientHeight > this.list.scrollHeight - 200) this.#more();
     });
-    root.addEventListener("focusout", (event) => { if (!root.contains(event.relatedTarget)) this.close(); });
+    root.addEventListener("focusout", (event) => {
+      if (!root.contains(event.relatedTarget)) this.close();
+    });
   }
 
   get isOpen() {
@@ -74,12 +97,30 @@ export class Picker {
   /** Draws the chips anew, and the list where it is open. */
   render() {
     const picked = this.settings.selected();
-    this.chips.replaceChildren(...picked.map((text) => element("span", { class: "chip" },
-      element("span", { class: "chip-text", title: text }, text),
-      element("button", {
-        type: "button", class: "chip-remove", "aria-label": `Remove ${text}`,
-        on: { click: () => { this.settings.change(picked.filter((other) => other !== text)); this.input.focus(); } },
-      }, "\u00d7"))));
+    this.chips.replaceChildren(
+      ...picked.map((text) =>
+        element(
+          "span",
+          { class: "chip" },
+          element("span", { class: "chip-text", title: text }, text),
+          element(
+            "button",
+            {
+              type: "button",
+              class: "chip-remove",
+              "aria-label": `Remove ${text}`,
+              on: {
+                click: () => {
+                  this.settings.change(picked.filter((other) => other !== text));
+                  this.input.focus();
+                },
+              },
+            },
+            "\u00d7",
+          ),
+        ),
+      ),
+    );
     if (this.isOpen) this.#fill();
   }
 
@@ -120,7 +161,10 @@ export class Picker {
   #footText(total, text) {
     if (total === 0 && text === "") return this.settings.nothing ?? "Nothing to choose from yet.";
     if (this.#matches.length === 0) return `Nothing matches \u201c${text}\u201d.`;
-    const count = text === "" ? `${total.toLocaleString("en-US")} in all` : `${this.#matches.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")}`;
+    const count =
+      text === ""
+        ? `${total.toLocaleString("en-US")} in all`
+        : `${this.#matches.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")}`;
     return `${count} \u00b7 ${this.hint}`;
   }
 
@@ -130,10 +174,21 @@ export class Picker {
     const items = [];
     for (let i = this.#rendered; i < end; i += 1) {
       const text = this.#matches[i];
-      items.push(element("li", {
-        id: `${this.settings.id}-option-${i}`, role: "option", "aria-selected": String(picked.has(text)), "data-index": i, title: text,
-      }, element("span", { class: "check", "aria-hidden": "true" }), element("span", { class: "option-text" }, text),
-      element("span", { class: "only", "aria-hidden": "true" }, "only")));
+      items.push(
+        element(
+          "li",
+          {
+            id: `${this.settings.id}-option-${i}`,
+            role: "option",
+            "aria-selected": String(picked.has(text)),
+            "data-index": i,
+            title: text,
+          },
+          element("span", { class: "check", "aria-hidden": "true" }),
+          element("span", { class: "option-text" }, text),
+          element("span", { class: "only", "aria-hidden": "true" }, "only"),
+        ),
+      );
     }
     this.list.append(...items);
     this.#rendered = end;

@@ -14,7 +14,7 @@ export function coverage(series) {
   return { first: Math.min(...series.map(({ first }) => first)), last: Math.max(...series.map(({ last }) => last)) };
 }
 
-/** What to ask for: { from, to } as the server reads them, and how long that is. `extent` is the data's own, or null. */
+/** What to ask for: { from, to, lengthMs }, the ends as the server reads them. `extent`: the data's own, or null. */
 export function extentOf(range, extent) {
   if (range.last) return { from: `now-${range.last}`, to: "now", lengthMs: widthMs(range.last) };
   const [from, to] = range.all ? allOf(extent) : [range.from, range.to];

@@ -1,28 +1,52 @@
 // The view: everything that a link shares, and its form as the page's query string.
 // Where /v1/query has a parameter for something, the page's own address calls it the same.
 
+import { isFilter } from "./filter.js";
 import { widthMs } from "./format.js";
 import { isZone, localZone } from "./zone.js";
 
 export const PERS = ["auto", "minute", "hour", "day", "week", "month", "raw"];
 export const AGGREGATES = [
-  "avg", "min", "max", "sum", "count", "first", "last", "stddev", "median", "p95", "p99", "rate", "increase",
+  "avg",
+  "min",
+  "max",
+  "sum",
+  "count",
+  "first",
+  "last",
+  "stddev",
+  "median",
+  "p95",
+  "p99",
+  "rate",
+  "increase",
 ];
 export const PRESETS = ["15m", "1h", "6h", "24h", "7d", "30d", "all"];
 export const MAX_METRICS = 20;
 const MAX_FILTERS = 20;
 const MAX_HIDDEN = 100;
-const FILTER = /^[^=!~]+(?:=~|!~|!=|=)/;
 const QUANTILE = /^p(?:100|\d{1,2}(?:\.\d)?)$/;
 
 /**
- * A view without any choice made. `range` is one of { last: "1h" } (up to now), { from, to } (ms, half-open) and { all: true }.
+ * A view without any choice made. `range` is one of { last: "1h" } (up to now), { from, to } (ms, half-open) and
+ * { all: true }.
  * Either `only` names the series that are drawn, or all are but those in `hide`.
  */
 export function emptyView() {
   return {
-    names: [], per: "auto", agg: "avg", groupBy: "", where: [], tz: localZone(), range: { last: "1h" },
-    hide: [], only: [], zero: false, band: true, split: false, live: true,
+    names: [],
+    per: "auto",
+    agg: "avg",
+    groupBy: "",
+    where: [],
+    tz: localZone(),
+    range: { last: "1h" },
+    hide: [],
+    only: [],
+    zero: false,
+    band: true,
+    split: false,
+    live: true,
   };
 }
 
@@ -32,7 +56,7 @@ export function decodeView(search) {
   const view = emptyView();
   const all = (key, most) => [...new Set(params.getAll(key).filter((text) => text !== ""))].slice(0, most);
   view.names = all("name", MAX_METRICS);
-  view.where = all("where", MAX_FILTERS).filter((text) => FILTER.test(text));
+  view.where = all("where", MAX_FILTERS).filter(isFilter);
   view.only = all("only", MAX_HIDDEN);
   view.hide = view.only.length > 0 ? [] : all("hide", MAX_HIDDEN);
   const per = params.get("per") ?? "";
@@ -60,12 +84,7 @@ function decodeRange(params) {
   return range.from < range.to ? range : null;
 }
 
-/** Whether a text can be a label filter: host=a, host!=a, host=~web.*, host!~web.* */
-export function isFilter(text) {
-  return FILTER.test(text);
-}
-
-/** The query string of a view, with what differs from the default (the zone always: a link means the same everywhere). */
+/** The query string of a view: what differs from the default, and the zone, so that a link means the same anywhere. */
 export function encodeView(view) {
   const params = new URLSearchParams();
   for (const name of view.names) params.append("name", name);
@@ -87,7 +106,10 @@ export function encodeView(view) {
 function encodeRange(range) {
   if (range.all) return [["from", "all"]];
   if (range.last) return [["from", `now-${range.last}`]];
-  return [["from", new Date(range.from).toISOString()], ["to", new Date(range.to).toISOString()]];
+  return [
+    ["from", new Date(range.from).toISOString()],
+    ["to", new Date(range.to).toISOString()],
+  ];
 }
 
 /** Whether two ranges are the same. */

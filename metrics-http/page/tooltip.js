@@ -36,12 +36,22 @@ export class Tooltip {
     const shown = this.#around(rows, chosen);
     const banded = scene.band && rows.length <= 6;
     const body = shown.map(({ series, index, value }) => {
-      const range = banded && index >= 0 && series.min ? `${fixed(series.min[index], series.decimals)} \u2026 ${fixed(series.max[index], series.decimals)}` : "";
-      return element("div", { class: ["tooltip-row", ...(series.key === chosen ? ["chosen"] : [])] },
-        element("span", { class: "tooltip-name" },
-          element("span", { class: ["swatch", ...slotClasses(scene.slots.get(series.key))] }), series.title),
+      const range =
+        banded && index >= 0 && series.min
+          ? `${fixed(series.min[index], series.decimals)} \u2026 ${fixed(series.max[index], series.decimals)}`
+          : "";
+      return element(
+        "div",
+        { class: ["tooltip-row", ...(series.key === chosen ? ["chosen"] : [])] },
+        element(
+          "span",
+          { class: "tooltip-name" },
+          element("span", { class: ["swatch", ...slotClasses(scene.slots.get(series.key))] }),
+          series.title,
+        ),
         element("span", { class: "tooltip-value" }, fixed(value, series.decimals)),
-        banded ? element("span", { class: "tooltip-range" }, range) : null);
+        banded ? element("span", { class: "tooltip-range" }, range) : null,
+      );
     });
     const rest = rows.length - shown.length;
     if (rest > 0) body.push(element("div", { class: "tooltip-more" }, `and ${rest} more`));
@@ -53,7 +63,10 @@ export class Tooltip {
   /** As many rows as fit, with the chosen one among them. */
   #around(rows, chosen) {
     if (rows.length <= MAX_ROWS) return rows;
-    const at = Math.max(0, rows.findIndex(({ series }) => series.key === chosen));
+    const at = Math.max(
+      0,
+      rows.findIndex(({ series }) => series.key === chosen),
+    );
     const first = Math.min(Math.max(0, at - MAX_ROWS / 2), rows.length - MAX_ROWS);
     return rows.slice(first, first + MAX_ROWS);
   }
@@ -64,7 +77,8 @@ export class Tooltip {
     const room = parent.clientWidth;
     const left = x + 16 + width <= room ? x + 16 : x - 16 - width;
     const top = Math.min(Math.max(0, y - height / 2), Math.max(0, parent.clientHeight - height));
-    this.#root.style.transform = `translate(${Math.round(Math.max(0, Math.min(left, room - width)))}px, ${Math.round(top)}px)`;
+    const inside = Math.max(0, Math.min(left, room - width));
+    this.#root.style.transform = `translate(${Math.round(inside)}px, ${Math.round(top)}px)`;
   }
 
   hide() {

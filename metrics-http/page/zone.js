@@ -34,8 +34,15 @@ function formatter(zone) {
   let found = formatters.get(zone);
   if (!found) {
     found = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone, hourCycle: "h23", era: "short", year: "numeric", month: "numeric", day: "numeric",
-      hour: "numeric", minute: "numeric", second: "numeric",
+      timeZone: zone,
+      hourCycle: "h23",
+      era: "short",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
     });
     formatters.set(zone, found);
   }

@@ -125,9 +125,11 @@ impl Figures {
         &self.durations[route as usize]
     }
 
-    /// Refused writes by reason.
+    /// Refused writes by those reasons that a write can meet.
     pub(crate) fn rejections(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Reason::ALL.iter().map(|&(reason, word)| (word, self.rejected[reason as usize].load(Ordering::Relaxed)))
+        let never = [Reason::NotFound, Reason::Method, Reason::NotAcceptable];
+        let reasons = Reason::ALL.iter().filter(move |(reason, _)| !never.contains(reason));
+        reasons.map(|&(reason, word)| (word, self.rejected[reason as usize].load(Ordering::Relaxed)))
     }
 }
 

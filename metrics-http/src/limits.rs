@@ -11,7 +11,10 @@ use crate::respond::Failure;
 const GRANT_BYTES: usize = 16 << 10;
 
 /// Memory for the bodies of all requests together.
-pub(crate) struct Memory(Arc<Semaphore>);
+pub(crate) struct Memory {
+    free: Arc<Semaphore>,
+    units: usize,
+}
 
 /// The share of [`Memory`] that one request holds until it is dropped.
 pub(crate) struct Grant {
@@ -26,12 +29,18 @@ pub(crate) struct Exhausted;
 
 impl Memory {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.div_ceil(GRANT_BYTES).min(Semaphore::MAX_PERMITS))))
+        let units = bytes.div_ceil(GRANT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(units)), units }
+    }
+
+    /// What all grants hold together.
+    pub(crate) fn held_bytes(&self) -> usize {
+        (self.units - self.free.available_permits()) * GRANT_BYTES
     }
 
     /// A share of nothing yet.
     pub(crate) fn grant(&self) -> Grant {
-        Grant { memory: Arc::clone(&self.0), held: None }
+        Grant { memory: Arc::clone(&self.free), held: None }
     }
 }
 
@@ -106,7 +115,9 @@ mod tests {
         let mut second = memory.grant();
         assert_eq!(second.cover(2 * GRANT_BYTES), Err(Exhausted));
         assert_eq!(second.cover(GRANT_BYTES), Ok(()));
+        assert_eq!(memory.held_bytes(), 4 * GRANT_BYTES);
         drop(first);
+        assert_eq!(memory.held_bytes(), GRANT_BYTES);
         assert_eq!(second.cover(4 * GRANT_BYTES), Ok(()));
     }
 

@@ -22,23 +22,31 @@ const READ_AHEAD: usize = 4;
 /// Bad lines that are shown; the others are counted.
 const SHOWN_ERRORS: u64 = 20;
 
-/// Loads every file. True when no line was bad.
-pub(crate) async fn run(args: IngestArgs, backend: &Backend) -> anyhow::Result<bool> {
+/// What is to be loaded: every file is open, so that a name that is wrong makes no new store.
+pub(crate) struct Prepared {
+    sources: Vec<Source>,
+    format: FileFormat,
+    options: CsvOptions,
+    strict: bool,
+}
+
+/// Opens the files.
+pub(crate) fn prepare(args: IngestArgs) -> anyhow::Result<Prepared> {
     let labels = Labels::new(args.label).map_err(|error| WrongUsage(format!("--label: {error}")))?;
-    let options = CsvOptions { name: args.name, labels };
-    let sources = args.files.iter().map(|path| Source::open(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let sources = args.files.iter().map(|path| Source::open(path)).collect::<anyhow::Result<_>>()?;
+    Ok(Prepared { sources, format: args.format, options: CsvOptions { name: args.name, labels }, strict: args.strict })
+}
+
+/// Loads every file. True when no line was bad.
+pub(crate) async fn run(prepared: Prepared, backend: &Backend) -> anyhow::Result<bool> {
+    let Prepared { sources, format, options, strict } = prepared;
     let progress = Progress::default();
-    let mut load = Load {
-        upload: Upload::new(backend),
-        bar: bar(&sources),
-        progress: progress.clone(),
-        strict: args.strict,
-        bad_lines: 0,
-    };
+    let mut load =
+        Load { upload: Upload::new(backend), bar: bar(&sources), progress: progress.clone(), strict, bad_lines: 0 };
     let start = Instant::now();
     let mut result = Ok(());
     for source in sources {
-        result = load.file(source, args.format, &options).await;
+        result = load.file(source, format, &options).await;
         if result.is_err() {
             break;
         }
@@ -48,6 +56,7 @@ pub(crate) async fn run(args: IngestArgs, backend: &Backend) -> anyhow::Result<b
     load.bar.finish_and_clear();
     report(load.upload.stored(), load.bad_lines, start.elapsed());
     result.and(settled)?;
+    backend.after_bulk(load.upload.stored()).await?;
     Ok(load.bad_lines == 0)
 }
 
@@ -69,11 +78,8 @@ fn bar(sources: &[Source]) -> ProgressBar {
     }
     let total: Option<u64> = sources.iter().map(|source| source.bytes).sum();
     let (bar, template) = match total {
-        Some(total) => (
-            ProgressBar::new(total),
-            "{bar:30.cyan/dim} {percent:>3}%  {binary_bytes}/{binary_total_bytes}  {msg}  {eta} left",
-        ),
-        None => (ProgressBar::new_spinner(), "{spinner:.cyan} {binary_bytes}  {msg}"),
+        Some(total) => (ProgressBar::new(total), "{wide_bar:.cyan/dim} {percent:>3}%  {msg}  {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner:.cyan} {binary_bytes}  {wide_msg}"),
     };
     bar.set_style(ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━━─"));
     bar.enable_steady_tick(Duration::from_millis(100));
@@ -125,7 +131,7 @@ impl Load<'_> {
         }
         self.upload.send(chunk.batch).await?;
         self.bar.set_position(self.progress.load(Ordering::Relaxed));
-        self.bar.set_message(format!("{} points", grouped(self.upload.stored())));
+        self.bar.set_message(counted(self.upload.stored(), "point"));
         Ok(())
     }
 }

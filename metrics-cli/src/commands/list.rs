@@ -10,7 +10,7 @@ use crate::args::{Format, ListArgs};
 use crate::backend::Backend;
 use crate::output::{WrongUsage, colours, grouped, note, print};
 use crate::suggest::unknown_metric;
-use crate::table::{TableColumn, render};
+use crate::table::{TableColumn, natural_columns, render};
 use crate::{csv_rows, glob};
 
 /// What is told of each series.
@@ -38,7 +38,10 @@ pub(crate) async fn run(
     let series = select(listing, args, filters, backend).await?;
     let text = match (format(&args.print), listing) {
         (Format::Table, _) if series.is_empty() => Vec::new(),
-        (Format::Table, _) => render(columns(listing, &series), terminal_columns(), colours()).into_bytes(),
+        (Format::Table, _) => {
+            let terminal = terminal_columns();
+            render(fitting(listing, &series, terminal), terminal, colours()).into_bytes()
+        }
         (Format::Csv, _) => csv_rows::series(listing, &series)?,
         (Format::Json, Listing::Series) => with_newline(json::series(&series)),
         (Format::Json, Listing::Latest) => with_newline(json::latest(&series)),
@@ -86,16 +89,15 @@ fn line(listing: Listing, info: &SeriesInfo) -> Vec<u8> {
     with_newline(object.to_vec())
 }
 
-/// What times of points that come at any moment are cut to, so that they leave room for names.
-fn time_unit_micros(columns: Option<u16>) -> i64 {
-    match columns {
-        Some(..72) => MICROS_PER_DAY,
-        Some(..100) => MICROS_PER_MINUTE,
-        _ => MICROS_PER_SECOND,
-    }
+/// The most exact times with which the table fits into the terminal: points come at any moment, and names need room.
+fn fitting(listing: Listing, series: &[SeriesInfo], terminal: Option<u16>) -> Vec<TableColumn> {
+    let fits = |table: &Vec<TableColumn>| terminal.is_none_or(|most| natural_columns(table) <= usize::from(most));
+    let table = |unit_micros| columns(listing, series, unit_micros);
+    [MICROS_PER_SECOND, MICROS_PER_MINUTE].map(table).into_iter().find(fits).unwrap_or_else(|| table(MICROS_PER_DAY))
 }
 
-fn columns(listing: Listing, series: &[SeriesInfo]) -> Vec<TableColumn> {
+/// The table, with times cut to so many microseconds.
+fn columns(listing: Listing, series: &[SeriesInfo], unit: i64) -> Vec<TableColumn> {
     let labels = |info: &SeriesInfo| {
         info.key.labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(" ")
     };
@@ -103,7 +105,6 @@ fn columns(listing: Listing, series: &[SeriesInfo]) -> Vec<TableColumn> {
     if series.iter().any(|info| !info.key.labels.is_empty()) {
         columns.push(TableColumn::words("labels", series.iter().map(labels).collect()));
     }
-    let unit = time_unit_micros(terminal_columns());
     let times = |heading, time: fn(&SeriesInfo) -> Timestamp| {
         let whole = |info: &SeriesInfo| Timestamp::clamped(time(info).micros().div_euclid(unit) * unit);
         TableColumn::times(heading, &series.iter().map(whole).collect::<Vec<_>>(), chrono_tz::Tz::UTC)
@@ -122,4 +123,27 @@ fn columns(listing: Listing, series: &[SeriesInfo]) -> Vec<TableColumn> {
         }
     }
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_core::{Labels, SeriesKey};
+
+    use super::*;
+
+    #[test]
+    fn narrow_terminals_get_shorter_times() {
+        let info = SeriesInfo {
+            key: SeriesKey::new(MetricName::new("temperature").expect("valid"), Labels::empty()),
+            first: Timestamp::clamped(61_500_000),
+            last: Timestamp::clamped(61_500_000),
+            last_value: 1.0,
+            count: 1,
+        };
+        let all = [info];
+        let text = |terminal| render(fitting(Listing::Series, &all, terminal), terminal, false);
+        assert!(text(None).contains("1970-01-01 00:01:01") && text(Some(80)).contains("1970-01-01 00:01:01"));
+        assert!(text(Some(60)).contains("1970-01-01 00:01 ") && !text(Some(60)).contains(":01:01"));
+        assert!(text(Some(50)).contains("1970-01-01") && !text(Some(50)).contains(':'));
+    }
 }

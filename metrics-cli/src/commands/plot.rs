@@ -6,14 +6,12 @@ use super::query::{self, ask};
 use crate::args::{PlotArgs, WindowArgs};
 use crate::backend::Backend;
 use crate::output::{WrongUsage, colours, note, print};
-use crate::plot::{Paint, Picture, canvas_columns, curves};
+use crate::plot::{MOST_CURVES, Paint, Picture, canvas_columns, curves};
 
 /// Size where stdout is no terminal.
 const DEFAULT_SIZE: (usize, usize) = (80, 24);
 /// Lines of a chart that nobody asked to be higher.
 const USUAL_ROWS: usize = 30;
-/// Lines that one chart tells apart.
-const MOST_CURVES: usize = 12;
 
 /// Columns and lines of the chart.
 pub(crate) fn size(args: &PlotArgs) -> (usize, usize) {

@@ -5,7 +5,9 @@ use std::io::IsTerminal;
 
 use metrics_core::encode::{EncodeOptions, csv, json, ndjson};
 use metrics_core::wire::params::{self, ParamError};
-use metrics_core::{ColumnKind, Explain, Frame, FrameSeries, MICROS_PER_DAY, MetricName, QueryRequest, Timestamp};
+use metrics_core::{
+    ColumnKind, Explain, Frame, FrameSeries, MICROS_PER_DAY, MICROS_PER_SECOND, MetricName, QueryRequest, Timestamp,
+};
 
 use crate::args::{Format, PrintArgs, QueryArgs, WindowArgs};
 use crate::backend::Backend;
@@ -81,10 +83,15 @@ async fn silence(name: &MetricName, request: &QueryRequest, backend: &Backend) -
         ));
     }
     let (from, to) = (date(first), date(last.saturating_add_micros(MICROS_PER_DAY)));
+    let [asked_from, asked_to] = [request.from, request.to].map(whole_second);
     Ok(format!(
-        "no points of \"{name}\" from {} to {}: its data lies from {first} to {last} (try --from {from} --to {to})",
-        request.from, request.to
+        "no points of \"{name}\" from {asked_from} to {asked_to}: its data lies from {first} to {last} \
+         (try --from {from} --to {to})"
     ))
+}
+
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::clamped(at.micros().div_euclid(MICROS_PER_SECOND) * MICROS_PER_SECOND)
 }
 
 fn date(at: Timestamp) -> impl std::fmt::Display {

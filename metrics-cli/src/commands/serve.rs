@@ -46,7 +46,9 @@ pub(crate) async fn run(args: ServeArgs, file: &Path) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let engine = open_file(file, Access::Write).await?;
     let url = format!("http://{address}");
-    print(format!("listening on {url}\n").as_bytes())?;
+    if let Err(error) = print(format!("listening on {url}\n").as_bytes()) {
+        tracing::warn!("nobody reads that this server listens on {url}: {error}");
+    }
     if args.open {
         open_page(&page_url(address));
     }

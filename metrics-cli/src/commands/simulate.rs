@@ -25,7 +25,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the command. True when every point was acknowledged.
 pub(crate) async fn run(args: &SimulateArgs, backend: &Backend) -> anyhow::Result<bool> {
-    let seed = args.seed.unwrap_or_else(rand::random);
+    // Short enough to be typed again.
+    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let count = usize::try_from(args.metrics).unwrap_or(usize::MAX);
     let mut simulator = Simulator::new(count, seed);
     note(format_args!("{} every {:?}, seed {seed}", counted(args.metrics, "metric"), args.interval));
@@ -49,7 +50,7 @@ pub(crate) async fn run(args: &SimulateArgs, backend: &Backend) -> anyhow::Resul
     let stop = async move {
         tokio::select! { () = until => {}, _ = stop => {} }
     };
-    let total = live(simulator, args.interval, backend.clone(), stop, |line| note(line)).await;
+    let total = live(simulator, args.interval, backend.clone(), stop, note).await;
     note(format_args!("total {}", total.line()));
     Ok(total.failed == 0)
 }
@@ -69,7 +70,7 @@ async fn backfill(
         true => ProgressBar::new(ticks.unsigned_abs().saturating_mul(metrics as u64)),
         false => ProgressBar::hidden(),
     };
-    let template = "{bar:30.cyan/dim} {percent:>3}%  {human_pos} points  {per_sec}  {eta} left";
+    let template = "{wide_bar:.cyan/dim} {percent:>3}%  {human_pos} points  {eta} left";
     bar.set_style(ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━━─"));
     let began = Instant::now();
     let mut upload = Upload::new(backend);
@@ -89,7 +90,7 @@ async fn backfill(
     let rate = (upload.stored() as f64 / seconds.max(1e-9)).round() as u64;
     let stored = counted(upload.stored(), "point");
     note(format_args!("history: {stored} stored in {seconds:.2} s: {} points/s", grouped(rate)));
-    Ok(())
+    backend.after_bulk(upload.stored()).await
 }
 
 /// What became of the points.

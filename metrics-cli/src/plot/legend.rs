@@ -2,10 +2,12 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The terminal's own colours, so that its theme decides how they look.
-const COLOURS: [u8; 6] = [36, 33, 35, 32, 34, 31];
+/// Curves that can be told apart.
+pub(crate) const MOST_CURVES: usize = 12;
+/// The terminal's own colours, so that its theme decides how they look: the six, then their bright kin.
+const COLOURS: [u8; MOST_CURVES] = [36, 33, 35, 32, 34, 31, 96, 93, 95, 92, 94, 91];
 /// What tells curves apart where colours may not.
-const MARKS: [char; 8] = ['●', '■', '▲', '◆', '○', '□', '△', '◇'];
+const MARKS: [char; MOST_CURVES] = ['●', '■', '▲', '◆', '○', '□', '△', '◇', '+', '×', '*', 'o'];
 /// Blanks between two entries.
 const GAP: usize = 3;
 

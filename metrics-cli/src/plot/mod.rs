@@ -13,8 +13,8 @@ use unicode_width::UnicodeWidthStr;
 use axis::ValueAxis;
 use canvas::{Canvas, Cell, Dot};
 pub(crate) use curve::{Curve, curves};
-pub(crate) use legend::Paint;
 use legend::fit;
+pub(crate) use legend::{MOST_CURVES, Paint};
 
 /// Widest and highest chart, in characters.
 pub(crate) const MOST_COLUMNS: usize = 1_000;
@@ -159,7 +159,7 @@ impl Picture {
         let span = |format: &str| {
             let [from, to] =
                 [self.from, self.to].map(|at| at.to_utc().with_timezone(&self.zone).format(format).to_string());
-            format!("{from} to {to}")
+            if from == to { from } else { format!("{from} to {to}") }
         };
         let zone = self.zone.name();
         let spans =

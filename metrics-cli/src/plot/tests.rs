@@ -38,7 +38,7 @@ fn a_line_stands_between_its_axes() {
     assert_eq!(
         lines,
         [
-            "cpu avg per minute",
+            "cpu avg per minute            2024-02-02",
             "50 ┤                             ⣀⣀⡠⠤⠒⠒⠉",
             "   │                      ⣀⡠⠤⠔⠒⠉⠉",
             "   │              ⣀⣀⠤⠤⠒⠒⠉⠉",

@@ -1,5 +1,8 @@
 //! Points in, answers out, on a file.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use serde_json::json;
 
 use crate::program::Program;
@@ -95,6 +98,31 @@ fn strict_stops_at_the_first_bad_line() {
 }
 
 #[test]
+fn a_refused_pipe_is_not_read_to_its_end() {
+    let program = Program::new();
+    let mut command = program.command("ingest --strict -");
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    // One batch and a line: the program has seen enough, and its reader waits for more from the open pipe.
+    let lines = format!("timestamp,name,value\n{}", "0,a,x\n".repeat(10_001));
+    let writer = std::thread::spawn(move || {
+        let _ = pipe.write_all(lines.as_bytes());
+        pipe
+    });
+    assert_eq!(child.wait().expect("ends").code(), Some(1));
+    drop(writer.join().expect("the writer ends"));
+}
+
+#[test]
+fn a_file_that_is_not_there_makes_no_store() {
+    let program = Program::new();
+    let ran = program.run("ingest nothing.csv");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.starts_with("error: cannot open nothing.csv: "), "{ran:?}");
+    assert_eq!(std::fs::read_dir(program.folder.path()).expect("the folder").count(), 0);
+}
+
+#[test]
 fn stdin_is_read_and_its_format_found_out() {
     let program = Program::new();
     for input in [
@@ -160,6 +188,16 @@ fn post_list_latest_and_stats_agree() {
 }
 
 #[test]
+fn a_sound_store_passes_the_check() {
+    let program = loaded();
+    let ran = program.run("check --format json");
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "every rollup equals its points\n"), "{ran:?}");
+    let figures: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((&figures["differences"], &figures["repaired_chunks"]), (&json!(0), &json!(0)));
+    assert_eq!(program.run("check --repair").code, Some(0));
+}
+
+#[test]
 fn wrong_usage_is_exit_2_and_touches_nothing() {
     let program = Program::new();
     for line in [
@@ -187,7 +225,7 @@ fn wrong_usage_is_exit_2_and_touches_nothing() {
 #[test]
 fn reading_makes_no_new_store() {
     let program = Program::new();
-    for line in ["list", "latest", "query cpu", "plot cpu", "stats"] {
+    for line in ["list", "latest", "query cpu", "plot cpu", "stats", "check"] {
         let ran = program.run(line);
         assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
         assert!(ran.stderr.contains("metrics.duckdb does not exist"), "{line}: {ran:?}");
@@ -220,8 +258,7 @@ fn history_is_simulated_at_the_interval() {
 fn a_reader_that_goes_away_is_no_error() {
     let program = loaded();
     let mut command = program.command("query temperature --from 2024-02-02 --to 2024-02-04 --per 30m --format json");
-    let mut child =
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("starts");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("ends");
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));

@@ -1,6 +1,7 @@
 //! A server in a process of its own, and the program as its client.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::json;
@@ -84,6 +85,26 @@ fn a_second_owner_is_told_to_use_the_url() {
     }
     server.signal("-INT");
     assert_eq!(server.wait().code, Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_the_server_at_once() {
+    let program = Program::new();
+    let server = Server::start(&program, "");
+    let address = server.url.strip_prefix("http://").expect("a URL").to_owned();
+    // An idle connection ends when the first signal has arrived; a request that never ends makes the server wait.
+    let mut idle = TcpStream::connect(&address).expect("the server accepts");
+    let mut stuck = TcpStream::connect(&address).expect("the server accepts");
+    let head = "POST /v1/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    stuck.write_all(head.as_bytes()).expect("the server reads");
+    let mut answer = [0; 12];
+    stuck.read_exact(&mut answer).expect("the server asks for the body");
+    assert_eq!(&answer, b"HTTP/1.1 100");
+
+    server.signal("-INT");
+    assert_eq!(idle.read(&mut answer).expect("an end"), 0);
+    server.signal("-TERM");
+    assert_eq!(server.wait().code, Some(143));
 }
 
 #[test]

@@ -12,7 +12,6 @@ use crate::model::Timestamp;
 
 /// How times are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum EpochUnit {
     /// RFC 3339 text with no more decimals than needed.
     #[default]

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::error::QueryError;
 use crate::model::Aggregate;
 use crate::rollup::{Digest, earlier, spread_between};
-use crate::store::{BucketBatch, StoreError};
+use crate::store::{BucketBatch, ChunkTable, StoreError};
 
 /// What of the points the aggregates need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,8 @@ impl Needs {
         Self {
             spread: any(&[Aggregate::Stddev]),
             extremes: any(&[Aggregate::Min, Aggregate::Max]),
-            ends: any(&[Aggregate::First, Aggregate::Last]),
+            // Where the points are gone, the ends of buckets stand for a counter's steps.
+            ends: any(&[Aggregate::First, Aggregate::Last, Aggregate::Rate, Aggregate::Increase]),
             quantiles: aggregates.iter().any(|aggregate| aggregate.quantile().is_some()),
             steps: any(&[Aggregate::Rate, Aggregate::Increase]),
         }
@@ -43,7 +44,7 @@ pub(crate) enum Quantiles {
 
 /// Columns of a rollup table beyond series, t and count that some needs take, in the order in which
 /// [`Cells::add_buckets`] reads them.
-pub(crate) fn bucket_columns(needs: Needs) -> Vec<&'static str> {
+pub(crate) fn bucket_columns(needs: Needs, table: &ChunkTable) -> Vec<&'static str> {
     let mut columns = vec!["sum"];
     if needs.spread {
         columns.push("m2");
@@ -54,7 +55,7 @@ pub(crate) fn bucket_columns(needs: Needs) -> Vec<&'static str> {
     if needs.ends {
         columns.extend(["first_at", "first", "last_at", "last"]);
     }
-    if needs.quantiles {
+    if needs.quantiles && table.digest {
         columns.push("digest");
     }
     columns
@@ -206,6 +207,7 @@ impl Cells {
         &mut self,
         batch: &BucketBatch<'_>,
         mut cell_of: impl FnMut(&mut Self, u64, i64) -> Result<Option<usize>, QueryError>,
+        mut each_ends: impl FnMut(u64, End, End) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let mut places = 0..;
         let mut next = || places.next().expect("endless");
@@ -218,7 +220,8 @@ impl Cells {
         } else {
             None
         };
-        let digests = self.needs.quantiles.then(|| batch.blobs(next())).transpose()?;
+        let has_digest = self.needs.quantiles && batch.table.digest;
+        let digests = has_digest.then(|| batch.blobs(next())).transpose()?;
         for row in 0..batch.series.len() {
             let start = batch.table.time(batch.t[row]);
             let Some(cell) = cell_of(self, batch.series[row], start)? else { continue };
@@ -232,12 +235,20 @@ impl Cells {
                 self.add_extremes(cell, min[row], max[row]);
             }
             if let Some((first_at, first, last_at, last)) = ends {
-                self.add_ends(cell, (start + first_at[row], first[row]), (start + last_at[row], last[row]));
+                let ends = ((start + first_at[row], first[row]), (start + last_at[row], last[row]));
+                self.add_ends(cell, ends.0, ends.1);
+                each_ends(batch.series[row], ends.0, ends.1)?;
             }
-            if let (Some(column), Quantiles::Sketch(digests)) = (digests, &mut self.quantiles) {
-                let digest = Digest::from_bytes(column.value(row))
-                    .ok_or_else(|| StoreError::new("cannot read a quantile sketch", "it is damaged"))?;
-                digests.entry(cell as u32).or_default().merge(&digest);
+            if let Quantiles::Sketch(sketches) = &mut self.quantiles {
+                let sketch = sketches.entry(cell as u32).or_default();
+                match digests {
+                    Some(column) => sketch.merge(
+                        &Digest::from_bytes(column.value(row))
+                            .ok_or_else(|| StoreError::new("cannot read a quantile sketch", "it is damaged"))?,
+                    ),
+                    // Of points that are gone and had no sketch, the mean is what is known.
+                    None => sketch.push_many(sums[row] / batch.counts[row] as f64, batch.counts[row]),
+                }
             }
         }
         Ok(())

@@ -63,6 +63,9 @@ struct Sink<'a> {
 
 impl<'a> Execution<'a> {
     fn run(store: &'a Store, request: &'a QueryRequest) -> Result<(Vec<FrameSeries>, Explain), QueryError> {
+        // Taken before the registry is read: the extents of the series then cover every point of the snapshot, so that
+        // a batch committed in between is seen wholly or not at all.
+        let snapshot = store.snapshot();
         let selections: Vec<(&MetricName, Selection)> = {
             let registry = store.registry.read();
             let mut names: Vec<&MetricName> = request.names.iter().collect();
@@ -70,8 +73,7 @@ impl<'a> Execution<'a> {
             names.dedup();
             names.into_iter().filter_map(|name| Some((name, registry.select(name, &request.filters)?))).collect()
         };
-        // Taken after the registry was read: what the registry knew is in it, or in a later chunk of it.
-        let mut execution = Self { store, snapshot: store.snapshot(), request, explain: Explain::default() };
+        let mut execution = Self { store, snapshot, request, explain: Explain::default() };
         let mut series = Vec::new();
         for (name, selection) in selections {
             execution.explain.series += selection.series.len() as u64;
@@ -154,7 +156,6 @@ impl<'a> Execution<'a> {
         match quantiles {
             _ if needs.steps => Tier::Raw,
             Quantiles::Exact(_) => Tier::Raw,
-            Quantiles::Sketch(_) if !tier.has_digest() => Tier::Raw,
             _ => tier,
         }
     }
@@ -238,7 +239,9 @@ impl<'a> Execution<'a> {
         let chunks = self.overlapping(from, to, |_| true);
         self.with_connection(&chunks, |execution, connection| {
             for chunk in &chunks {
-                for read in plan::reads(chunk, coarsest, from, to, share) {
+                let sketched = matches!(sink.cells.quantiles, Quantiles::Sketch(_));
+                let usable = if sketched { chunk.with_digests() } else { Chunk::clone(chunk) };
+                for read in plan::reads(&usable, coarsest, from, to, share) {
                     if read.table.tier == Tier::Raw {
                         execution.read_raw(connection, chunk, read, groups, |row| sink.point(row))?;
                     } else {
@@ -288,7 +291,7 @@ impl<'a> Execution<'a> {
         groups: &Groups,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let columns = bucket_columns(sink.cells.needs);
+        let columns = bucket_columns(sink.cells.needs, &read.table);
         for &(low, high) in &groups.spans {
             let range = ScanRange { low, high, from: read.from, to: read.to };
             let mut refused = None;
@@ -298,7 +301,14 @@ impl<'a> Execution<'a> {
                     let Some(group) = groups.of(SeriesId(series)) else { return Ok(None) };
                     cells.cell(group, cursor.find(start)).map(Some)
                 };
-                sink.cells.add_buckets(&batch, cell_of).map_err(|error| refuse(&mut refused, error))
+                let points = &mut sink.points;
+                let each_ends = |series: u64, first: (i64, f64), last: (i64, f64)| match points {
+                    Some(points) if groups.of(SeriesId(series)).is_some() => [first, last]
+                        .into_iter()
+                        .try_for_each(|(at, value)| points.push(Row { series: SeriesId(series), at, value })),
+                    _ => Ok(()),
+                };
+                sink.cells.add_buckets(&batch, cell_of, each_ends).map_err(|error| refuse(&mut refused, error))
             });
             self.used(read.table.tier.name(), settle(rows, refused)?, 1);
         }

@@ -32,8 +32,8 @@ impl Tier {
         }
     }
 
-    /// Whether its rows carry a quantile sketch. Below an hour a sketch would be larger than the points.
-    pub(crate) const fn has_digest(self) -> bool {
+    /// Whether its rows may carry a quantile sketch. Below an hour a sketch would be larger than the points.
+    pub(crate) const fn may_have_digest(self) -> bool {
         matches!(self, Self::Hour | Self::Day)
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn load(connection: &Connection) -> Result<Loaded, StoreError> {
     drop_unlisted(connection, &chunks)?;
     let mut registry = load_series(connection)?;
     for chunk in &chunks {
-        load_stats(connection, chunk, &mut registry)?;
+        each_series(connection, chunk, |id, stats| registry.record(id, &stats))?;
     }
     let mut heads = head::list(connection)?;
     let mut rows = Vec::new();
@@ -75,21 +75,27 @@ fn load_chunks(connection: &Connection) -> Result<Vec<Chunk>, StoreError> {
     let chunks: Result<Vec<Chunk>, _> = statement.query_map([], chunk).and_then(Iterator::collect);
     let mut chunks = chunks.during(action)?;
     let mut statement =
-        connection.prepare("SELECT tier, rows, base, unit FROM chunk_tables WHERE chunk = ?").during(action)?;
+        connection.prepare("SELECT tier, rows, base, unit, digest FROM chunk_tables WHERE chunk = ?").during(action)?;
     for chunk in &mut chunks {
         let mut rows = statement.query([chunk.id]).during(action)?;
         while let Some(row) = rows.next().during(action)? {
             let name: String = row.get(0).during(action)?;
             let tier = Tier::from_name(&name).ok_or_else(|| StoreError::new(action, format!("unknown tier {name}")))?;
             let (rows, base, unit) = (row.get(1).during(action)?, row.get(2).during(action)?, row.get(3).during(action)?);
-            chunk.tables.push(ChunkTable { tier, rows, base, unit });
+            let digest = row.get(4).during(action)?;
+            chunk.tables.push(ChunkTable { tier, rows, base, unit, digest });
         }
         chunk.tables.sort_by_key(|table| table.tier);
     }
     Ok(chunks)
 }
 
-fn load_stats(connection: &Connection, chunk: &Chunk, registry: &mut Registry) -> Result<(), StoreError> {
+/// Calls back with what a chunk holds of each series.
+pub(crate) fn each_series(
+    connection: &Connection,
+    chunk: &Chunk,
+    mut each: impl FnMut(SeriesId, SeriesStats),
+) -> Result<(), StoreError> {
     let action = "cannot read what a chunk holds of each series";
     let sql = format!("SELECT series, count, first_at, last_at, last FROM {}", series_table_name(chunk.id));
     let mut statement = connection.prepare(&sql).during(action)?;
@@ -100,7 +106,7 @@ fn load_stats(connection: &Connection, chunk: &Chunk, registry: &mut Registry) -
         let (firsts, lasts, values) = (columns.i64s(2)?, columns.i64s(3)?, columns.f64s(4)?);
         for i in 0..batch.num_rows() {
             let stats = SeriesStats { count: counts[i], first_at: firsts[i], last_at: lasts[i], last: values[i] };
-            registry.record(SeriesId(series[i]), &stats);
+            each(SeriesId(series[i]), stats);
         }
     }
     Ok(())
@@ -145,8 +151,8 @@ pub(crate) fn relist(connection: &Connection, old: &[Arc<Chunk>], chunks: &[Arc<
             .execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", params![chunk.id, chunk.first_at, chunk.last_at, chunk.points])
             .during(action)?;
         for table in &chunk.tables {
-            let values = params![chunk.id, table.tier.name(), table.rows, table.base, table.unit];
-            connection.execute("INSERT INTO chunk_tables VALUES (?, ?, ?, ?, ?)", values).during(action)?;
+            let values = params![chunk.id, table.tier.name(), table.rows, table.base, table.unit, table.digest];
+            connection.execute("INSERT INTO chunk_tables VALUES (?, ?, ?, ?, ?, ?)", values).during(action)?;
         }
     }
     Ok(())

@@ -14,6 +14,8 @@ pub(crate) struct ChunkTable {
     /// greatest common divisor of the distances from it, which leaves small numbers. Buckets: 0 and the width.
     pub(crate) base: i64,
     pub(crate) unit: i64,
+    /// Whether its rows carry quantile sketches.
+    pub(crate) digest: bool,
 }
 
 impl ChunkTable {
@@ -54,6 +56,16 @@ impl Chunk {
         found.or(self.tables.first()).expect("a chunk has at least one table")
     }
 
+    /// Only the tables that quantiles can be had from: the points and those with sketches. Where the points are
+    /// gone, all.
+    pub(crate) fn with_digests(&self) -> Self {
+        let mut chunk = self.clone();
+        if self.table(Tier::Raw).is_some() {
+            chunk.tables.retain(|table| table.tier == Tier::Raw || table.digest);
+        }
+        chunk
+    }
+
     pub(crate) fn overlaps(&self, from: i64, to: i64) -> bool {
         self.first_at < to && self.last_at >= from
     }
@@ -75,7 +87,7 @@ mod tests {
 
     #[test]
     fn stored_times_round_up_on_both_sides_of_the_base() {
-        let table = ChunkTable { tier: Tier::Raw, rows: 0, base: 100, unit: 10 };
+        let table = ChunkTable { tier: Tier::Raw, rows: 0, base: 100, unit: 10, digest: false };
         assert_eq!([90, 91, 99, 100, 101, 110].map(|at| table.ceil(at)), [-1, 0, 0, 0, 1, 1]);
         assert_eq!(table.ceil(i64::MIN), -922_337_203_685_477_590);
         assert_eq!(table.time(3), 130);

@@ -19,6 +19,15 @@ const BUFFER_ROWS: usize = 122_880;
 /// points and save little reading.
 const MIN_REDUCTION: u64 = 8;
 
+/// Which rollups a chunk gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rollups {
+    /// Those that are so much smaller than the points that they pay.
+    ThatPay,
+    /// All, because the points will be dropped.
+    All,
+}
+
 /// Points on their way into a chunk's tables.
 pub(crate) struct ChunkWriter<'c> {
     connection: &'c Connection,
@@ -27,6 +36,7 @@ pub(crate) struct ChunkWriter<'c> {
     rollups: Vec<RollupBuffer>,
     /// The bucket that each rollup is filling, with the series it belongs to.
     series: Option<SeriesId>,
+    wanted: Rollups,
     last: Option<Row>,
     stats: Vec<(SeriesId, SeriesStats)>,
 }
@@ -39,7 +49,7 @@ struct RawBuffer {
 }
 
 /// The rows of one rollup table, and the bucket being filled.
-struct RollupBuffer {
+pub(super) struct RollupBuffer {
     tier: Tier,
     open: Option<(i64, Partial)>,
     digest: Digest,
@@ -47,13 +57,14 @@ struct RollupBuffer {
     buckets: Vec<i64>,
     partials: Vec<Partial>,
     digests: BinaryBuilder,
+    with_digest: bool,
     written: u64,
     /// It would not reach `MIN_REDUCTION`: nothing more is written.
     abandoned: bool,
 }
 
 impl RollupBuffer {
-    fn new(tier: Tier) -> Self {
+    pub(super) fn new(tier: Tier, with_digest: bool) -> Self {
         Self {
             tier,
             open: None,
@@ -62,12 +73,17 @@ impl RollupBuffer {
             buckets: Vec::new(),
             partials: Vec::new(),
             digests: BinaryBuilder::new(),
+            with_digest,
             written: 0,
             abandoned: false,
         }
     }
 
-    fn rows(&self) -> u64 {
+    pub(super) fn with_digest(&self) -> bool {
+        self.with_digest
+    }
+
+    pub(super) fn rows(&self) -> u64 {
         self.written + self.partials.len() as u64
     }
 
@@ -79,14 +95,26 @@ impl RollupBuffer {
     fn close(&mut self, series: SeriesId) -> Option<Partial> {
         let (bucket, partial) = self.open.take()?;
         if !self.abandoned {
-            self.series.push(series.0);
-            self.buckets.push(bucket);
-            self.partials.push(partial);
-            if self.tier.has_digest() {
-                self.digests.append_value(self.digest.to_bytes());
-            }
+            let mut digest = std::mem::take(&mut self.digest);
+            self.put(series, bucket * self.tier.width_micros(), partial, Some(&mut digest));
+            self.digest = digest;
         }
         Some(partial)
+    }
+
+    /// Adds a finished bucket.
+    pub(super) fn put(&mut self, series: SeriesId, start: i64, partial: Partial, digest: Option<&mut Digest>) {
+        self.series.push(series.0);
+        self.buckets.push(self.bucket_of(start));
+        self.partials.push(partial);
+        if self.with_digest {
+            self.digests.append_value(digest.map(Digest::to_bytes).unwrap_or_default());
+        }
+    }
+
+    /// Writes the finished buckets once they are as many as are handed over at once.
+    pub(super) fn write_when_full(&mut self, connection: &Connection, chunk: ChunkId) -> Result<(), StoreError> {
+        if self.partials.len() >= BUFFER_ROWS { self.write(connection, chunk) } else { Ok(()) }
     }
 
     /// Takes a finer bucket (or a point) in; the bucket it falls into must be the open one or none.
@@ -97,7 +125,7 @@ impl RollupBuffer {
         }
     }
 
-    fn write(&mut self, connection: &Connection, chunk: ChunkId) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, connection: &Connection, chunk: ChunkId) -> Result<(), StoreError> {
         if self.partials.is_empty() || self.abandoned {
             return Ok(());
         }
@@ -121,7 +149,7 @@ impl RollupBuffer {
             ("last_at", offset(|p| p.last_at)),
             ("last", column(|p| p.last)),
         ];
-        if self.tier.has_digest() {
+        if self.with_digest {
             columns.push(("digest", Arc::new(self.digests.finish())));
         }
         append(connection, &table_name(chunk, self.tier), record_batch(columns))?;
@@ -133,31 +161,27 @@ impl RollupBuffer {
 
 impl<'c> ChunkWriter<'c> {
     /// Creates the tables of a chunk whose times are all `base` plus a multiple of `unit`, which must be positive.
-    pub(crate) fn create(connection: &'c Connection, id: ChunkId, base: i64, unit: i64) -> Result<Self, StoreError> {
-        let mut sql = format!(
-            "CREATE TABLE {}(series UBIGINT NOT NULL, t BIGINT NOT NULL, value DOUBLE NOT NULL);\
-             CREATE TABLE {}(series UBIGINT NOT NULL, count UBIGINT NOT NULL, first_at BIGINT NOT NULL, \
-             last_at BIGINT NOT NULL, last DOUBLE NOT NULL);",
-            table_name(id, Tier::Raw),
-            series_table_name(id)
-        );
-        for tier in Tier::ROLLUPS {
-            sql += &format!(
-                "CREATE TABLE {}(series UBIGINT NOT NULL, t BIGINT NOT NULL, count UBIGINT NOT NULL, \
-                 sum DOUBLE NOT NULL, m2 DOUBLE NOT NULL, min DOUBLE NOT NULL, max DOUBLE NOT NULL, \
-                 first_at BIGINT NOT NULL, first DOUBLE NOT NULL, last_at BIGINT NOT NULL, last DOUBLE NOT NULL{});",
-                table_name(id, tier),
-                if tier.has_digest() { ", digest BLOB NOT NULL" } else { "" }
-            );
-        }
-        connection.execute_batch(&sql).during("cannot create a chunk")?;
-        let raw = ChunkTable { tier: Tier::Raw, rows: 0, base, unit };
+    /// Rollups of the tiers in `digests` carry sketches; see [`digest_tiers`].
+    pub(crate) fn create(
+        connection: &'c Connection,
+        id: ChunkId,
+        base: i64,
+        unit: i64,
+        wanted: Rollups,
+        digests: &[Tier],
+    ) -> Result<Self, StoreError> {
+        create_table(connection, id, Tier::Raw, false)?;
+        let digest = |tier: Tier| digests.contains(&tier) || (tier.may_have_digest() && wanted == Rollups::All);
+        Tier::ROLLUPS.into_iter().try_for_each(|tier| create_table(connection, id, tier, digest(tier)))?;
+        create_series_table(connection, id)?;
+        let raw = ChunkTable { tier: Tier::Raw, rows: 0, base, unit, digest: false };
         Ok(Self {
             connection,
             chunk: Chunk { id, first_at: i64::MAX, last_at: i64::MIN, points: 0, tables: vec![raw] },
             raw: RawBuffer::default(),
-            rollups: Tier::ROLLUPS.into_iter().map(RollupBuffer::new).collect(),
+            rollups: Tier::ROLLUPS.into_iter().map(|tier| RollupBuffer::new(tier, digest(tier))).collect(),
             series: None,
+            wanted,
             last: None,
             stats: Vec::new(),
         })
@@ -203,9 +227,11 @@ impl<'c> ChunkWriter<'c> {
                 self.rollups[0].open = Some((minute, Partial::of(row.at, row.value)));
             }
         }
-        let hour = &mut self.rollups[2];
-        debug_assert_eq!(hour.tier, Tier::Hour);
-        hour.digest.push(row.value);
+        // The sketch of a day is merged from its hours'.
+        let (hour, day) = (self.rollups[2].with_digest, self.rollups[3].with_digest);
+        if hour || day {
+            self.rollups[2].digest.push(row.value);
+        }
     }
 
     /// Ends the open minute, and every coarser bucket that the next point (none: of this series) is not in.
@@ -222,7 +248,7 @@ impl<'c> ChunkWriter<'c> {
             let closed = rollup.close(series).expect("it was open");
             if let Some(next) = coarser.first_mut() {
                 next.add(start, &closed);
-                if rollup.tier.has_digest() && next.tier.has_digest() {
+                if rollup.tier == Tier::Hour {
                     next.digest.merge(&rollup.digest);
                 }
             }
@@ -244,40 +270,95 @@ impl<'c> ChunkWriter<'c> {
         append(self.connection, &table_name(self.chunk.id, Tier::Raw), batch)?;
         for rollup in &mut self.rollups {
             // Twice the rows it may have after this many points: the rest will not make up for it.
-            rollup.abandoned |= rollup.rows() * MIN_REDUCTION > 2 * self.chunk.points;
-            if rollup.partials.len() >= BUFFER_ROWS {
-                rollup.write(self.connection, self.chunk.id)?;
-            }
+            let dense = rollup.rows() * MIN_REDUCTION > 2 * self.chunk.points;
+            rollup.abandoned |= dense && self.wanted == Rollups::ThatPay;
+            rollup.write_when_full(self.connection, self.chunk.id)?;
         }
         Ok(())
     }
 
     /// Writes what is left, drops the rollups that do not pay, and describes the chunk.
     /// Nothing is seen of it before the caller's transaction commits and the chunk is listed.
-    pub(crate) fn finish(mut self) -> Result<(Chunk, Vec<(SeriesId, SeriesStats)>), StoreError> {
+    pub(crate) fn finish(mut self) -> Result<Chunk, StoreError> {
         self.end_series();
         self.write_buffers()?;
         for mut rollup in std::mem::take(&mut self.rollups) {
-            if rollup.abandoned || rollup.rows() * MIN_REDUCTION > self.chunk.points {
+            let dense = rollup.rows() * MIN_REDUCTION > self.chunk.points;
+            if dense && self.wanted == Rollups::ThatPay {
                 let sql = format!("DROP TABLE {}", table_name(self.chunk.id, rollup.tier));
                 self.connection.execute_batch(&sql).during("cannot drop a rollup")?;
                 continue;
             }
             rollup.write(self.connection, self.chunk.id)?;
             let unit = rollup.tier.width_micros();
-            self.chunk.tables.push(ChunkTable { tier: rollup.tier, rows: rollup.written, base: 0, unit });
+            self.chunk.tables.push(ChunkTable {
+                tier: rollup.tier,
+                rows: rollup.written,
+                base: 0,
+                unit,
+                digest: rollup.with_digest,
+            });
         }
-        let stats = &self.stats;
-        let batch = record_batch(vec![
-            ("series", Arc::new(UInt64Array::from_iter_values(stats.iter().map(|(id, _)| id.0)))),
-            ("count", Arc::new(UInt64Array::from_iter_values(stats.iter().map(|(_, s)| s.count)))),
-            ("first_at", Arc::new(Int64Array::from_iter_values(stats.iter().map(|(_, s)| s.first_at)))),
-            ("last_at", Arc::new(Int64Array::from_iter_values(stats.iter().map(|(_, s)| s.last_at)))),
-            ("last", Arc::new(Float64Array::from_iter_values(stats.iter().map(|(_, s)| s.last)))),
-        ]);
-        append(self.connection, &series_table_name(self.chunk.id), batch)?;
-        Ok((self.chunk, self.stats))
+        append_series_stats(self.connection, self.chunk.id, &self.stats)?;
+        Ok(self.chunk)
     }
+}
+
+/// Points an average bucket must have for its sketch to pay: a sketch takes up to some hundred bytes, and of fewer
+/// points the exact quantile is soon had.
+const DIGEST_POINTS: u64 = 512;
+
+/// The tiers that get sketches, from the points of a chunk and the rows that each tier will have.
+pub(crate) fn digest_tiers(points: u64, rows: impl Fn(Tier) -> u64) -> Vec<Tier> {
+    let pays = |tier: &Tier| tier.may_have_digest() && points >= DIGEST_POINTS * rows(*tier).max(1);
+    Tier::ROLLUPS.into_iter().filter(pays).collect()
+}
+
+/// Creates the table of a tier.
+pub(super) fn create_table(
+    connection: &Connection,
+    chunk: ChunkId,
+    tier: Tier,
+    digest: bool,
+) -> Result<(), StoreError> {
+    let name = table_name(chunk, tier);
+    let columns = match tier {
+        Tier::Raw => "value DOUBLE NOT NULL",
+        _ => {
+            "count UBIGINT NOT NULL, sum DOUBLE NOT NULL, m2 DOUBLE NOT NULL, min DOUBLE NOT NULL, \
+             max DOUBLE NOT NULL, first_at BIGINT NOT NULL, first DOUBLE NOT NULL, last_at BIGINT NOT NULL, \
+             last DOUBLE NOT NULL"
+        }
+    };
+    let digest = if digest { ", digest BLOB NOT NULL" } else { "" };
+    let sql = format!("CREATE TABLE {name}(series UBIGINT NOT NULL, t BIGINT NOT NULL, {columns}{digest})");
+    connection.execute_batch(&sql).during("cannot create a chunk")
+}
+
+/// Creates the table with what a chunk holds of each series.
+pub(super) fn create_series_table(connection: &Connection, chunk: ChunkId) -> Result<(), StoreError> {
+    let name = series_table_name(chunk);
+    let sql = format!(
+        "CREATE TABLE {name}(series UBIGINT NOT NULL, count UBIGINT NOT NULL, first_at BIGINT NOT NULL, \
+         last_at BIGINT NOT NULL, last DOUBLE NOT NULL)"
+    );
+    connection.execute_batch(&sql).during("cannot create a chunk")
+}
+
+/// Writes what a chunk holds of each series.
+pub(super) fn append_series_stats(
+    connection: &Connection,
+    chunk: ChunkId,
+    stats: &[(SeriesId, SeriesStats)],
+) -> Result<(), StoreError> {
+    let batch = record_batch(vec![
+        ("series", Arc::new(UInt64Array::from_iter_values(stats.iter().map(|(id, _)| id.0)))),
+        ("count", Arc::new(UInt64Array::from_iter_values(stats.iter().map(|(_, s)| s.count)))),
+        ("first_at", Arc::new(Int64Array::from_iter_values(stats.iter().map(|(_, s)| s.first_at)))),
+        ("last_at", Arc::new(Int64Array::from_iter_values(stats.iter().map(|(_, s)| s.last_at)))),
+        ("last", Arc::new(Float64Array::from_iter_values(stats.iter().map(|(_, s)| s.last)))),
+    ]);
+    append(connection, &series_table_name(chunk), batch)
 }
 
 /// The greatest unit such that all times are `base` plus a multiple of it; `base` is the earliest.

@@ -3,12 +3,13 @@
 //! Both write new tables first, in a transaction of their own, and then list them and unlist what they replace in
 //! a second, short one. Whatever a crash leaves unlisted is dropped at the next start.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use duckdb::Connection;
 
 use super::chunk::{Chunk, ChunkId, table_name};
-use super::chunk_writer::{ChunkWriter, base_and_unit, gcd};
+use super::chunk_writer::{ChunkWriter, Rollups, base_and_unit, digest_tiers, gcd};
 use super::connection::{Database, transaction};
 use super::error::{During, StoreError};
 use super::head::Columns;
@@ -37,12 +38,21 @@ pub(crate) fn write_memtable(
             .map(|&(from, to)| {
                 let runs = || segment.runs_between(SeriesId(0), SeriesId(u64::MAX)).map(|run| run.between(from, to));
                 let (base, unit) = base_and_unit(|| runs().flat_map(|run| run.times.iter().copied()));
-                let mut writer = ChunkWriter::create(connection, next_id(), base, unit)?;
+                let digests = digest_tiers(runs().map(|run| run.times.len() as u64).sum(), |tier| {
+                    runs().map(|run| buckets_in(run.times, tier)).sum()
+                });
+                let mut writer = ChunkWriter::create(connection, next_id(), base, unit, Rollups::ThatPay, &digests)?;
                 runs().flat_map(|run| run.rows()).try_for_each(|row| writer.push(row))?;
-                Ok(writer.finish()?.0)
+                writer.finish()
             })
             .collect()
     })
+}
+
+/// Buckets of a tier that times in order fall into.
+fn buckets_in(times: &[i64], tier: Tier) -> u64 {
+    let bucket = |at: &i64| at.div_euclid(tier.width_micros());
+    times.chunk_by(|a, b| bucket(a) == bucket(b)).count() as u64
 }
 
 fn pieces(segment: &Segment) -> Vec<(i64, i64)> {
@@ -63,18 +73,23 @@ fn pieces(segment: &Segment) -> Vec<(i64, i64)> {
     }
 }
 
-/// Chunks that should become one: [`FANOUT`] of one size class (two, where more would pass the limit), the closest
-/// together in time. None when there are no such chunks.
-pub(crate) fn pick_merge(chunks: &[Arc<Chunk>], limit_points: u64) -> Option<Vec<Arc<Chunk>>> {
-    let mut classes: std::collections::BTreeMap<u32, Vec<&Arc<Chunk>>> = std::collections::BTreeMap::new();
-    for chunk in chunks.iter().filter(|chunk| chunk.table(Tier::Raw).is_some()) {
-        classes.entry(chunk.points.max(1).ilog(FANOUT as u64)).or_default().push(chunk);
+/// Chunks that should become one: [`FANOUT`] of one size class with the same tiers (two, where more would pass the
+/// limit), the closest together in time. None when there are no such chunks.
+pub(crate) fn pick_merge(chunks: &[Arc<Chunk>], limit_rows: u64) -> Option<Vec<Arc<Chunk>>> {
+    let mut classes: BTreeMap<(u32, Vec<Tier>), Vec<&Arc<Chunk>>> = BTreeMap::new();
+    for chunk in chunks {
+        // Where there are points, the rollups follow from them, and differ in what pays.
+        let tiers = match chunk.table(Tier::Raw) {
+            Some(_) => vec![Tier::Raw],
+            None => chunk.tables.iter().map(|table| table.tier).collect(),
+        };
+        classes.entry((size(chunk).max(1).ilog(FANOUT as u64), tiers)).or_default().push(chunk);
     }
-    classes.into_iter().find_map(|(class, mut members)| {
+    classes.into_iter().find_map(|((class, _), mut members)| {
         let largest = (FANOUT as u64).saturating_pow(class + 1);
-        let fanout = if largest.saturating_mul(FANOUT as u64) <= limit_points { FANOUT } else { 2 };
+        let fanout = if largest.saturating_mul(FANOUT as u64) <= limit_rows { FANOUT } else { 2 };
         members.sort_by_key(|chunk| chunk.first_at);
-        let fits = |group: &&[&Arc<Chunk>]| group.iter().map(|chunk| chunk.points).sum::<u64>() <= limit_points;
+        let fits = |group: &&[&Arc<Chunk>]| group.iter().map(|chunk| size(chunk)).sum::<u64>() <= limit_rows;
         let span = |group: &&[&Arc<Chunk>]| {
             let last = group.iter().map(|chunk| chunk.last_at).max().unwrap_or(0);
             last.abs_diff(group[0].first_at)
@@ -84,18 +99,27 @@ pub(crate) fn pick_merge(chunks: &[Arc<Chunk>], limit_points: u64) -> Option<Vec
     })
 }
 
-/// Writes the points of several chunks as one, reading each in its order and merging on the way.
+/// Rows of a chunk's finest table.
+fn size(chunk: &Chunk) -> u64 {
+    chunk.tables.first().map_or(0, |table| table.rows)
+}
+
+/// Writes those points of several chunks that `keep` takes as one chunk, reading each in its order and merging on
+/// the way; none where no point is kept.
 pub(crate) fn merge(
     database: &Database,
     connection: &Connection,
     chunks: &[Arc<Chunk>],
     id: ChunkId,
+    rollups: Rollups,
     keep: impl Fn(&Row) -> bool,
 ) -> Result<Option<Chunk>, StoreError> {
     let tables: Vec<_> = chunks.iter().filter_map(|chunk| Some((chunk.id, *chunk.table(Tier::Raw)?))).collect();
     let base = tables.iter().map(|(_, table)| table.base).min().unwrap_or(0);
     let unit = tables.iter().fold(0, |unit, (_, t)| gcd(gcd(unit, t.unit.unsigned_abs()), t.base.abs_diff(base)));
     let unit = i64::try_from(unit).unwrap_or(1).max(1);
+    let rows_of = |tier| chunks.iter().map(|chunk| chunk.table(tier).map_or(chunk.points, |table| table.rows)).sum();
+    let digests = digest_tiers(chunks.iter().map(|chunk| chunk.points).sum(), rows_of);
     let action = "cannot read a chunk to merge";
     let connections = tables.iter().map(|_| database.connect()).collect::<Result<Vec<_>, _>>()?;
     let mut statements = Vec::with_capacity(tables.len());
@@ -112,18 +136,18 @@ pub(crate) fn merge(
             let row = |i: usize| Row { series: SeriesId(series[i]), at: table.time(times[i]), value: values[i] };
             Ok((0..series.len()).map(row).collect::<Vec<Row>>())
         });
-        sources.push(Source { batches, rows: Vec::new().into_iter().peekable() });
+        sources.push(Source::new(batches));
     }
     transaction(connection, || {
-        let mut writer = ChunkWriter::create(connection, id, base, unit)?;
+        let mut writer = ChunkWriter::create(connection, id, base, unit, rollups, &digests)?;
         let mut kept = false;
-        while let Some(row) = next_row(&mut sources)? {
+        while let Some(row) = next_row(&mut sources, Row::order)? {
             if keep(&row) {
                 kept = true;
                 writer.push(row)?;
             }
         }
-        if kept { Ok(Some(writer.finish()?.0)) } else { Err(StoreError::new("merge", NOTHING_LEFT)) }
+        if kept { Ok(Some(writer.finish()?)) } else { Err(StoreError::new("merge", NOTHING_LEFT)) }
     })
     .or_else(|error| if error.to_string().ends_with(NOTHING_LEFT) { Ok(None) } else { Err(error) })
 }
@@ -131,13 +155,18 @@ pub(crate) fn merge(
 /// Marks a merge that keeps no point, so that its empty tables are rolled back.
 const NOTHING_LEFT: &str = "no point is left";
 
-struct Source<I> {
+/// Rows of one table in its order, a batch at a time.
+pub(super) struct Source<I, R> {
     batches: I,
-    rows: std::iter::Peekable<std::vec::IntoIter<Row>>,
+    rows: std::iter::Peekable<std::vec::IntoIter<R>>,
 }
 
-impl<I: Iterator<Item = Result<Vec<Row>, StoreError>>> Source<I> {
-    fn peek(&mut self) -> Result<Option<&Row>, StoreError> {
+impl<R, I: Iterator<Item = Result<Vec<R>, StoreError>>> Source<I, R> {
+    pub(super) fn new(batches: I) -> Self {
+        Self { batches, rows: Vec::new().into_iter().peekable() }
+    }
+
+    fn peek(&mut self) -> Result<Option<&R>, StoreError> {
         while self.rows.peek().is_none() {
             match self.batches.next() {
                 Some(batch) => self.rows = batch?.into_iter().peekable(),
@@ -149,19 +178,26 @@ impl<I: Iterator<Item = Result<Vec<Row>, StoreError>>> Source<I> {
 }
 
 /// The least of the sources' next rows. There are few sources: looking at each beats a heap.
-fn next_row<I>(sources: &mut [Source<I>]) -> Result<Option<Row>, StoreError>
+pub(super) fn next_row<R, I>(
+    sources: &mut [Source<I, R>],
+    order: impl Fn(&R, &R) -> std::cmp::Ordering,
+) -> Result<Option<R>, StoreError>
 where
-    I: Iterator<Item = Result<Vec<Row>, StoreError>>,
+    I: Iterator<Item = Result<Vec<R>, StoreError>>,
 {
-    let mut least: Option<(usize, Row)> = None;
-    for (index, source) in sources.iter_mut().enumerate() {
-        if let Some(row) = source.peek()?
-            && least.is_none_or(|(_, best)| row.order(&best).is_lt())
-        {
-            least = Some((index, *row));
+    let mut least: Option<usize> = None;
+    for index in 0..sources.len() {
+        let (before, rest) = sources.split_at_mut(index);
+        let Some(row) = rest[0].peek()? else { continue };
+        let smaller = match least {
+            Some(best) => before[best].peek()?.is_none_or(|best| order(row, best).is_lt()),
+            None => true,
+        };
+        if smaller {
+            least = Some(index);
         }
     }
-    Ok(least.and_then(|(index, _)| sources[index].rows.next()))
+    Ok(least.and_then(|index| sources[index].rows.next()))
 }
 
 #[cfg(test)]
@@ -170,7 +206,7 @@ mod tests {
     use crate::store::chunk::ChunkTable;
 
     fn chunk(id: ChunkId, day: i64, points: u64) -> Arc<Chunk> {
-        let tables = vec![ChunkTable { tier: Tier::Raw, rows: points, base: 0, unit: 1 }];
+        let tables = vec![ChunkTable { tier: Tier::Raw, rows: points, base: 0, unit: 1, digest: false }];
         Arc::new(Chunk { id, first_at: day * MICROS_PER_DAY, last_at: (day + 1) * MICROS_PER_DAY - 1, points, tables })
     }
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use duckdb::{Config, Connection};
+use duckdb::Config;
+pub(super) use duckdb::Connection;
 use parking_lot::{Condvar, Mutex};
 
 use super::error::{During, StoreError};

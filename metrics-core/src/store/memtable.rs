@@ -89,7 +89,7 @@ impl Segment {
         (first..self.runs.len()).map(|index| self.run(index)).take_while(move |run| run.series <= high)
     }
 
-    fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         (0..self.runs.len()).flat_map(|index| self.run(index).rows())
     }
 

@@ -5,6 +5,7 @@
 //! replaces the snapshot after the transaction that moved them.
 
 mod catalog;
+mod check;
 mod chunk;
 mod chunk_reader;
 mod chunk_writer;
@@ -16,12 +17,16 @@ mod memtable;
 mod options;
 mod ownership;
 mod registry;
+mod retention;
+mod rewrite;
+mod rollup_merge;
 mod schema;
 mod snapshot;
+mod transfer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -31,16 +36,23 @@ pub(crate) use connection::Database;
 /// A connection of one's own to the store's database.
 pub(crate) use duckdb::Connection;
 pub(crate) use memtable::Row;
+pub(crate) use rewrite::Doomed;
 pub(crate) use registry::{Registry, Selection, SeriesId, SeriesStats};
 pub(crate) use snapshot::Snapshot;
 
+pub use check::CheckReport;
 pub use error::{OpenError, StoreError};
 pub use options::Options;
+pub use transfer::{ExportFormat, ExportFormatError};
+pub use retention::{Keep, RetentionError, RetentionRule};
 
+use chunk_writer::Rollups;
 use error::During;
 use head::HeadId;
 use ownership::{Ownership, beside};
 use snapshot::Current;
+
+use crate::rollup::Tier;
 
 /// A key that was stored with a write, and what that write was answered.
 #[derive(Debug, Clone)]
@@ -81,8 +93,8 @@ pub(crate) struct Store {
     current: Current,
     heads: Mutex<Heads>,
     next_chunk: AtomicU64,
-    /// Held during every transaction that changes listed tables and during checkpoints, which DuckDB refuses while
-    /// another transaction writes. Never held while points are moved.
+    /// Held by whoever changes what is listed, from the transaction to the snapshot that shows it, and during
+    /// checkpoints, which DuckDB refuses while another transaction writes. Never held while points are moved.
     gate: Mutex<()>,
     /// Dropped last: the next owner finds the database closed.
     _ownership: Ownership,
@@ -91,6 +103,9 @@ pub(crate) struct Store {
 impl Store {
     /// Opens or creates a store; what is remembered of earlier writes comes with it.
     pub(crate) fn open(path: &Path, options: Options) -> Result<(Self, Vec<StoredKey>), OpenError> {
+        // Behind a link the lock and the write-ahead log would stand beside the link, unseen by who takes another way.
+        let target = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+        let path = target.as_deref().unwrap_or(path);
         let ownership = Ownership::take(path)?;
         let failed = |error| OpenError::store(path)(error);
         let database = Database::open(path, &options).map_err(|error| refine_open_error(path, error))?;
@@ -146,7 +161,7 @@ impl Store {
             heads.sealed.push(sealed);
             heads.active = target;
         }
-        drop((heads, gate));
+        drop(heads);
         let mut registry = self.registry.write();
         commit.series.into_iter().for_each(|(id, key)| registry.insert(id, key));
         stats_by_series(&commit.rows).iter().for_each(|(id, stats)| registry.record(*id, stats));
@@ -157,14 +172,15 @@ impl Store {
             }
             snapshot.active = snapshot.active.with_rows(commit.rows);
         });
+        drop(gate);
         Ok(())
     }
 
     /// Moves the sealed memtable into chunks. Without one there is nothing to do.
     pub(crate) fn flush_sealed(&self, connection: &Connection) -> Result<(), StoreError> {
         let Some(sealed) = self.current.load().sealed.clone() else { return Ok(()) };
-        let chunks = compaction::write_memtable(connection, sealed, || self.next_chunk.fetch_add(1, Ordering::Relaxed))?;
-        self.publish(connection, &[], chunks, true)
+        let chunks = compaction::write_memtable(connection, sealed, || self.next_chunk_id())?;
+        self.publish(connection, &[], chunks, true, false)
     }
 
     /// Merges chunks once; false when there are none that should be merged.
@@ -172,9 +188,13 @@ impl Store {
         let Some(picked) = compaction::pick_merge(&self.current.load().chunks, self.options.chunk_points) else {
             return Ok(false);
         };
-        let id = self.next_chunk.fetch_add(1, Ordering::Relaxed);
-        let merged = compaction::merge(&self.database, connection, &picked, id, |_| true)?;
-        self.publish(connection, &picked, merged.into_iter().collect(), false)?;
+        let id = self.next_chunk_id();
+        let merged = if picked.iter().all(|chunk| chunk.table(Tier::Raw).is_some()) {
+            compaction::merge(&self.database, connection, &picked, id, Rollups::ThatPay, |_| true)?
+        } else {
+            rollup_merge::merge_rollups(&self.database, connection, &picked, id, |_| true)?
+        };
+        self.publish(connection, &picked, merged.into_iter().collect(), false, false)?;
         Ok(true)
     }
 
@@ -185,6 +205,7 @@ impl Store {
         old: &[Arc<Chunk>],
         new: Vec<Chunk>,
         drop_sealed: bool,
+        points_left: bool,
     ) -> Result<(), StoreError> {
         let gate = self.gate.lock();
         let mut heads = self.heads.lock();
@@ -210,8 +231,52 @@ impl Store {
                 snapshot.sealed = None;
             }
         });
+        if points_left {
+            self.count_anew(connection)?;
+        }
         drop((heads, gate));
-        self.checkpoint(connection)
+        self.checkpoint(connection)?;
+        if points_left { self.shrink(connection) } else { Ok(()) }
+    }
+
+    /// Cuts free blocks off the end of the file. DuckDB frees what was dropped in one checkpoint and cuts it off in
+    /// the next that has anything to write: it is given a trifle.
+    fn shrink(&self, connection: &Connection) -> Result<(), StoreError> {
+        for _ in 0..2 {
+            {
+                let _gate = self.gate.lock();
+                connection
+                    .execute_batch(
+                        "DELETE FROM meta WHERE key = 'shrunk_at'; \
+                         INSERT INTO meta VALUES ('shrunk_at', epoch_us(now())::VARCHAR)",
+                    )
+                    .during("cannot shrink the file")?;
+            }
+            self.checkpoint(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Counts every series' points from what is listed, after some of them were deleted. The caller holds the gate,
+    /// so that no commit comes in between.
+    fn count_anew(&self, connection: &Connection) -> Result<(), StoreError> {
+        let snapshot = self.current.load();
+        let mut counted = rustc_hash::FxHashMap::default();
+        let mut count = |id: SeriesId, stats: SeriesStats| {
+            counted.entry(id).and_modify(|known: &mut SeriesStats| known.merge(&stats)).or_insert(stats);
+        };
+        for chunk in snapshot.chunks.iter() {
+            catalog::each_series(connection, chunk, &mut count)?;
+        }
+        for segment in snapshot.memtables().flat_map(|memtable| memtable.segments()) {
+            for row in segment.rows() {
+                count(row.series, SeriesStats::of(row.at, row.value));
+            }
+        }
+        let mut registry = self.registry.write();
+        registry.clear_stats();
+        counted.iter().for_each(|(id, stats)| registry.record(*id, stats));
+        Ok(())
     }
 
     /// A small read through DuckDB.

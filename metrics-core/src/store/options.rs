@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::retention::RetentionRule;
+use crate::model::Timestamp;
+
 /// Settings of an engine. Sizes are bytes, counts are points, series or rows.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -37,6 +40,10 @@ pub struct Options {
     pub max_cells: usize,
     /// Most points that one query reads where rollups cannot answer. Default 20,000,000.
     pub max_raw_rows: usize,
+    /// What is dropped when, first matching rule first. Default: none, everything is kept.
+    pub retention: Vec<RetentionRule>,
+    /// What time it is, for retention and for the age of idempotency keys. Default: the machine's clock.
+    pub clock: fn() -> Timestamp,
     /// Points up to which a quantile is computed from every one of them; over it (or where retention dropped
     /// them) sketches answer. Default 2,000,000.
     pub exact_quantile_points: usize,
@@ -63,6 +70,8 @@ impl Default for Options {
             read_connections: 4,
             max_cells: 10_000_000,
             max_raw_rows: 20_000_000,
+            retention: Vec::new(),
+            clock: Timestamp::now,
             exact_quantile_points: 2_000_000,
             key_lifetime: Duration::from_secs(48 * 3_600),
             max_keys: 2_000_000,

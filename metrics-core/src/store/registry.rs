@@ -127,6 +127,16 @@ impl Registry {
         }
     }
 
+    /// Forgets what is known of all points, before it is counted anew.
+    pub(crate) fn clear_stats(&mut self) {
+        self.metrics.iter_mut().flat_map(|metric| &mut metric.series).for_each(|series| series.stats = None);
+    }
+
+    /// The name of a metric by its number.
+    pub(crate) fn metric_name(&self, metric: u32) -> Option<&MetricName> {
+        self.metrics.get(metric as usize).map(|metric| &metric.name)
+    }
+
     /// Names of the metrics that hold points, ascending.
     pub(crate) fn metric_names(&self) -> Vec<MetricName> {
         let with_points = |metric: &&MetricEntry| metric.series.iter().any(|series| series.stats.is_some());
@@ -171,6 +181,16 @@ impl Registry {
             .collect();
         infos.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         infos
+    }
+
+    /// Numbers of the series that hold points and pass.
+    pub(crate) fn ids(&self, name: Option<&str>, filters: &[LabelFilter]) -> Vec<SeriesId> {
+        let metrics = (0..).zip(&self.metrics).filter(|(_, metric)| name.is_none_or(|name| metric.name.as_str() == name));
+        metrics
+            .flat_map(|(number, metric)| (0..).zip(&metric.series).map(move |(ordinal, series)| (number, ordinal, series)))
+            .filter(|(_, _, s)| s.stats.is_some() && filters.iter().all(|filter| filter.accepts(&s.labels)))
+            .map(|(number, ordinal, _)| SeriesId::new(number, ordinal))
+            .collect()
     }
 
     fn labels(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -9,7 +9,8 @@ use crate::rollup::Tier;
 use std::path::Path;
 
 /// Steps from an empty file to the current schema. A step that was released is never changed: a new one is added.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE meta(key VARCHAR NOT NULL, value VARCHAR NOT NULL);
     CREATE TABLE series(id UBIGINT NOT NULL, name VARCHAR NOT NULL, labels VARCHAR NOT NULL);
     CREATE TABLE chunks(id UBIGINT NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, points UBIGINT NOT NULL);
@@ -18,7 +19,13 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE idempotency(key VARCHAR NOT NULL, points UBIGINT NOT NULL, stored_at BIGINT NOT NULL);
     CREATE TABLE head_0(series UBIGINT NOT NULL, ts BIGINT NOT NULL, value DOUBLE NOT NULL);
     INSERT INTO meta VALUES ('store', 'metrics'), ('schema_version', '0');
-"];
+    ",
+    // Sketches only where they pay: until then every row of these tiers had one.
+    "
+    ALTER TABLE chunk_tables ADD COLUMN digest BOOLEAN DEFAULT false;
+    UPDATE chunk_tables SET digest = tier IN ('hour', 'day');
+    ",
+];
 
 /// The schema that this program writes.
 pub(crate) const CURRENT: u32 = MIGRATIONS.len() as u32;

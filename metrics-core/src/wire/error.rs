@@ -113,20 +113,17 @@ pub struct Chunk {
     pub errors: Vec<RowError>,
 }
 
-/// A bad row before it is known where it stands.
+/// A bad row before it is known where it stands. It is boxed because good rows hand its room around as well.
 #[derive(Debug, PartialEq)]
-pub(super) struct RowFault {
-    pub(super) field: Option<String>,
-    pub(super) message: String,
-}
+pub(super) struct RowFault(Box<(Option<String>, String)>);
 
 impl RowFault {
     pub(super) fn of(field: &str, message: impl Into<String>) -> Self {
-        Self { field: Some(field.to_owned()), message: message.into() }
+        Self(Box::new((Some(field.to_owned()), message.into())))
     }
 
     pub(super) fn row(message: impl Into<String>) -> Self {
-        Self { field: None, message: message.into() }
+        Self(Box::new((None, message.into())))
     }
 
     /// A name or label that breaks a bound, under the field that holds it.
@@ -140,7 +137,8 @@ impl RowFault {
     }
 
     pub(super) fn at(self, place: Place) -> RowError {
-        RowError { place, field: self.field, message: self.message }
+        let (field, message) = *self.0;
+        RowError { place, field, message }
     }
 }
 

@@ -11,55 +11,69 @@ pub const MAX_BATCH_SERIES: usize = 1_000_000;
 /// Most spellings that are remembered; series beyond them are looked up in the batch.
 const MAX_SPELLINGS: usize = 65_536;
 
-/// The series of the batch that is being built.
+/// The series of the batch that is being built, and of those before it.
 #[derive(Debug, Default)]
 pub(super) struct SeriesCache {
     last: Vec<u8>,
     last_series: Option<BatchSeries>,
-    spellings: FxHashMap<Box<[u8]>, BatchSeries>,
+    spellings: FxHashMap<Box<[u8]>, Known>,
+    /// How many batches came before.
+    batch: u64,
+}
+
+/// A series and where it stands in the batch in which it was seen last.
+#[derive(Debug)]
+struct Known {
+    key: SeriesKey,
+    batch: u64,
+    series: BatchSeries,
 }
 
 impl SeriesCache {
-    /// The series that was spelled like this before. A spelling must tell all of name and labels.
-    pub(super) fn get(&mut self, spelling: &[u8]) -> Option<BatchSeries> {
-        if self.last_series.is_some() && self.last == spelling {
-            return self.last_series;
-        }
-        let series = *self.spellings.get(spelling)?;
-        self.set_last(spelling, series);
-        Some(series)
-    }
-
-    /// Takes a new series into the batch and remembers its spelling.
+    /// The series of this spelling, which must tell all of name and labels; `key` reads it where it is new.
     ///
     /// # Errors
-    /// [`RowFault`] when the batch holds [`MAX_BATCH_SERIES`].
-    pub(super) fn add(&mut self, batch: &mut Batch, spelling: &[u8], key: SeriesKey) -> Result<BatchSeries, RowFault> {
-        let series = intern(batch, key)?;
-        self.set_last(spelling, series);
-        if self.spellings.len() < MAX_SPELLINGS {
-            self.spellings.insert(spelling.into(), series);
+    /// Those of `key`, and one when the batch would hold more than [`MAX_BATCH_SERIES`].
+    pub(super) fn series(
+        &mut self,
+        batch: &mut Batch,
+        spelling: &[u8],
+        key: impl FnOnce() -> Result<SeriesKey, RowFault>,
+    ) -> Result<BatchSeries, RowFault> {
+        if let Some(series) = self.last_series
+            && self.last == spelling
+        {
+            return Ok(series);
         }
-        Ok(series)
-    }
-
-    /// Forgets all, for a new batch.
-    pub(super) fn clear(&mut self) {
-        self.last_series = None;
-        self.spellings.clear();
-    }
-
-    fn set_last(&mut self, spelling: &[u8], series: BatchSeries) {
+        let series = match self.spellings.get_mut(spelling) {
+            Some(known) if known.batch == self.batch => known.series,
+            Some(known) => {
+                known.series = intern(batch, known.key.clone())?;
+                known.batch = self.batch;
+                known.series
+            }
+            None => {
+                let key = key()?;
+                let series = intern(batch, key.clone())?;
+                if self.spellings.len() < MAX_SPELLINGS {
+                    self.spellings.insert(spelling.into(), Known { key, batch: self.batch, series });
+                }
+                series
+            }
+        };
         self.last.clear();
         self.last.extend_from_slice(spelling);
         self.last_series = Some(series);
+        Ok(series)
+    }
+
+    /// Tells that the next series go to a new batch.
+    pub(super) fn next_batch(&mut self) {
+        self.last_series = None;
+        self.batch += 1;
     }
 }
 
-/// Takes a series into the batch.
-///
-/// # Errors
-/// [`RowFault`] when it would be one more than [`MAX_BATCH_SERIES`].
 fn intern(batch: &mut Batch, key: SeriesKey) -> Result<BatchSeries, RowFault> {
     if batch.series().len() >= MAX_BATCH_SERIES {
         return Err(too_many_series());
@@ -80,19 +94,42 @@ mod tests {
         SeriesKey::new(MetricName::new(name).expect("valid"), Labels::empty())
     }
 
+    /// The series of a spelling that is known; its key is not asked for.
+    fn again(cache: &mut SeriesCache, batch: &mut Batch, spelling: &str) -> usize {
+        cache.series(batch, spelling.as_bytes(), || panic!("{spelling} is known")).expect("room").index()
+    }
+
     #[test]
     fn a_spelling_is_found_again_wherever_it_stood() {
         let (mut cache, mut batch) = (SeriesCache::default(), Batch::new());
-        assert_eq!(cache.get(b""), None);
-        let a = cache.add(&mut batch, b"a", key("a")).expect("room");
-        let b = cache.add(&mut batch, b"b", key("b")).expect("room");
-        assert_eq!(
-            (cache.get(b"a"), cache.get(b"b"), cache.get(b"b"), cache.get(b"c")),
-            (Some(a), Some(b), Some(b), None)
-        );
-        assert_eq!(cache.add(&mut batch, b"\\u0061", key("a")), Ok(a), "two spellings of one series");
-        cache.clear();
-        assert_eq!((cache.get(b"b"), cache.get(b"\\u0061")), (None, None));
+        for (spelling, name, expected) in [("a", "a", 0), ("b", "b", 1), ("\\u0061", "a", 0), ("", "c", 2)] {
+            let series = cache.series(&mut batch, spelling.as_bytes(), || Ok(key(name)));
+            assert_eq!(series.map(BatchSeries::index), Ok(expected), "{spelling}");
+        }
+        let found = ["a", "b", "b", "", "\\u0061"].map(|spelling| again(&mut cache, &mut batch, spelling));
+        assert_eq!((found, batch.series().len()), ([0, 1, 1, 2, 0], 3));
+    }
+
+    #[test]
+    fn series_of_an_earlier_batch_are_known_but_stand_elsewhere() {
+        let (mut cache, mut first, mut second) = (SeriesCache::default(), Batch::new(), Batch::new());
+        for name in ["a", "b"] {
+            cache.series(&mut first, name.as_bytes(), || Ok(key(name))).expect("room");
+        }
+        cache.next_batch();
+        let found = ["b", "b", "a"].map(|spelling| again(&mut cache, &mut second, spelling));
+        assert_eq!(found, [0, 0, 1]);
+        assert_eq!(second.series(), [key("b"), key("a")]);
+    }
+
+    #[test]
+    fn a_key_that_is_refused_is_asked_for_again_and_leaves_nothing() {
+        let (mut cache, mut batch) = (SeriesCache::default(), Batch::new());
+        for _ in 0..2 {
+            let refused = cache.series(&mut batch, b"a", || Err(RowFault::row("no")));
+            assert_eq!(refused, Err(RowFault::row("no")));
+        }
+        assert!(batch.series().is_empty());
     }
 
     #[test]
@@ -100,10 +137,9 @@ mod tests {
         let (mut cache, mut batch) = (SeriesCache::default(), Batch::new());
         for round in 0..2 {
             for number in 0..MAX_SPELLINGS + 10 {
-                let name = format!("m{number}");
-                let series =
-                    cache.get(name.as_bytes()).map_or_else(|| cache.add(&mut batch, name.as_bytes(), key(&name)), Ok);
-                assert_eq!(series.map(|s| s.index()), Ok(number), "round {round}");
+                let name = number.to_string();
+                let series = cache.series(&mut batch, name.as_bytes(), || Ok(key(&name)));
+                assert_eq!(series.map(BatchSeries::index), Ok(number), "round {round}");
             }
         }
         assert_eq!((cache.spellings.len(), batch.series().len()), (MAX_SPELLINGS, MAX_SPELLINGS + 10));
@@ -116,6 +152,6 @@ mod tests {
             batch.intern(key(&number.to_string()));
         }
         let fault = intern(&mut batch, key("one more")).expect_err("full");
-        assert_eq!(fault.message, "more than 1000000 series in one body: send it in parts");
+        assert_eq!(fault, RowFault::row("more than 1000000 series in one body: send it in parts"));
     }
 }

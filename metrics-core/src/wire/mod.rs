@@ -4,6 +4,7 @@
 //! bad rows as data beside the good ones, and so does the line protocol, whose senders expect partial writes.
 
 pub mod csv;
+mod decimal;
 mod error;
 pub mod frame;
 mod intern;

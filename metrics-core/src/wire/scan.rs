@@ -3,16 +3,15 @@
 //! Numbers are read to the nearest `f64`, and what a string or a number means is looked at only where it is used:
 //! a lone surrogate or a number out of range is then the fault of one row, not of the body.
 
-use std::borrow::Cow;
+mod token;
+
+use token::plain_bytes;
+pub(super) use token::{Number, Text};
+
+use super::decimal;
 
 /// Deepest nesting of arrays and objects.
 pub(super) const MAX_DEPTH: usize = 32;
-
-/// Powers of ten that an `f64` holds exactly.
-const EXACT_POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
-];
 
 /// What is no JSON, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,92 +74,6 @@ impl Kind {
             Self::Null => "null",
             Self::NotFinite => "NaN or an infinity",
         }
-    }
-}
-
-/// A string as it stands between its quotes: escapes are well formed, the rest is not checked yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Text<'a> {
-    pub(super) raw: &'a [u8],
-    pub(super) escaped: bool,
-}
-
-impl<'a> Text<'a> {
-    /// The string that is meant.
-    ///
-    /// # Errors
-    /// Says what is wrong: bytes that are no UTF-8, or half of a surrogate pair.
-    pub(super) fn decode(&self) -> Result<Cow<'a, str>, &'static str> {
-        let text = std::str::from_utf8(self.raw).map_err(|_| "holds bytes that are no UTF-8")?;
-        if !self.escaped {
-            return Ok(Cow::Borrowed(text));
-        }
-        let mut plain = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, escape)) = rest.split_once('\\') {
-            plain.push_str(before);
-            let (character, length) = unescape(escape.as_bytes()).ok_or("holds half of a surrogate pair")?;
-            plain.push(character);
-            rest = &escape[length..];
-        }
-        plain.push_str(rest);
-        Ok(Cow::Owned(plain))
-    }
-}
-
-/// The character of an escape (without its backslash) and the length of the escape.
-fn unescape(escape: &[u8]) -> Option<(char, usize)> {
-    let character = match *escape.first()? {
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => {
-            let high = hex4(escape.get(1..5)?)?;
-            if !(0xD800..0xE000).contains(&high) {
-                return Some((char::from_u32(high)?, 5));
-            }
-            let low = escape.get(5..11).filter(|second| second.starts_with(b"\\u"))?;
-            let low = hex4(&low[2..]).filter(|low| (0xDC00..0xE000).contains(low) && high < 0xDC00)?;
-            return Some((char::from_u32(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00))?, 11));
-        }
-        other => char::from(other),
-    };
-    Some((character, 1))
-}
-
-fn hex4(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
-}
-
-/// A number as it is written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Number<'a> {
-    pub(super) raw: &'a [u8],
-    integral: bool,
-    /// The nearest `f64` where few digits make it cheap to know.
-    quick: Option<f64>,
-}
-
-impl Number<'_> {
-    /// The nearest `f64`; none beyond its range.
-    pub(super) fn to_f64(self) -> Option<f64> {
-        self.quick.or_else(|| self.text().parse().ok()).filter(|value: &f64| value.is_finite())
-    }
-
-    /// The whole number; none with a point or exponent, or beyond 64 bits.
-    pub(super) fn to_i64(self) -> Option<i64> {
-        if self.integral { self.text().parse().ok() } else { None }
-    }
-
-    /// The count; none with a sign, point or exponent, or beyond 64 bits.
-    pub(super) fn to_u64(self) -> Option<u64> {
-        if self.integral { self.text().parse().ok() } else { None }
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(self.raw).expect("a number is made of ASCII")
     }
 }
 
@@ -296,6 +209,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
+            self.at += plain_bytes(&self.text[self.at..]);
             match self.byte() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -303,7 +217,6 @@ impl<'a> Scanner<'a> {
                     self.at += 1;
                     self.escape()?;
                 }
-                Some(0x20..) => self.at += 1,
                 Some(_) => return Err(self.error("an escape in place of a control character")),
                 None => return Err(self.error("a closing quote")),
             }
@@ -352,9 +265,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits(&mut 0)?;
         }
-        // Both operands are exact then, so one division rounds once: the nearest f64.
-        let exact = !exponent && whole + decimals <= 18 && mantissa < 1 << 53;
-        let quick = exact.then(|| mantissa as f64 / EXACT_POWERS[decimals]).map(|v| if negative { -v } else { v });
+        let quick = if exponent { None } else { decimal::short(negative, mantissa, whole + decimals, decimals) };
         Ok(Number { raw: &self.text[start..self.at], integral: decimals == 0 && !exponent, quick })
     }
 

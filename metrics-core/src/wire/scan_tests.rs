@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -174,6 +176,12 @@ proptest! {
     fn prop_printed_numbers_read_back(value in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
         let read = number(&serde_json::to_string(&value).expect("finite")).to_f64();
         prop_assert_eq!(read.map(f64::to_bits), Some(value.to_bits()));
+    }
+
+    #[test]
+    fn prop_plain_bytes_end_where_a_string_does(text in prop::collection::vec(prop_oneof![4 => 0x20..=0xFF_u8, 1 => any::<u8>()], 0..40)) {
+        let naive = text.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')).unwrap_or(text.len());
+        prop_assert_eq!(plain_bytes(&text), naive);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::keys::{IdempotencyKey, Keys};
 use super::maintenance::Maintenance;
 use super::queue::{Job, Queue, WriteJob};
 use super::ticket::{Receipt, Reply};
-use crate::model::{SeriesKey, Timestamp};
+use crate::model::SeriesKey;
 use crate::store::{Commit, Row, SeriesId, Store, StoreError, StoredKey};
 
 /// What the committer did, for those who watch.
@@ -117,7 +117,7 @@ impl Committer {
                 };
                 group.commit.rows.extend(job.batch.samples().iter().map(row));
                 if let Some(key) = job.key {
-                    let at = Timestamp::now().micros();
+                    let at = (self.store.options.clock)().micros();
                     group.commit.keys.push(StoredKey { key: key.as_str().to_owned(), points, at });
                     group.new_keys.insert(key, points);
                 }
@@ -202,7 +202,7 @@ impl Committer {
         }
         if commits.is_multiple_of(COMMITS_PER_WAL_LOOK) {
             let lifetime = i64::try_from(self.store.options.key_lifetime.as_micros()).unwrap_or(i64::MAX);
-            let before = Timestamp::now().micros().saturating_sub(lifetime);
+            let before = (self.store.options.clock)().micros().saturating_sub(lifetime);
             if self.keys.expire(before) {
                 self.maintenance.expire_keys(before);
             }

@@ -1,6 +1,6 @@
 //! An engine's answer beside the model's: the first difference, in words.
 
-use metrics_core::{Column, Exactness, Frame, QueryRequest, Timestamp};
+use metrics_core::{Column, ColumnKind, Exactness, Frame, QueryRequest, Timestamp};
 
 use crate::naive::{Cell, Group};
 
@@ -42,18 +42,21 @@ fn cell_difference(column: &Column, cells: &[Cell], times: &[i64]) -> Option<Str
     if column.values.len() != cells.len() {
         return Some(format!("has {} values but expected {}", column.values.len(), cells.len()));
     }
-    column.values.iter().zip(cells).zip(times).find_map(|((&value, cell), &time)| {
-        let at = Timestamp::clamped(time);
-        match (column.exactness, value, cell.value, cell.sketch) {
-            (Exactness::Exact, Some(found), Some(expected), _) if (found - expected).abs() <= cell.tolerance => None,
-            (Exactness::Sketch, Some(found), Some(_), Some((least, greatest)))
-                if found >= least - cell.tolerance && found <= greatest + cell.tolerance =>
-            {
-                None
+    let sketched = column.exactness == Exactness::Sketch;
+    let quantile = matches!(column.kind, ColumnKind::Aggregate(aggregate) if aggregate.quantile().is_some());
+    if sketched && !quantile {
+        return Some("is a sketch but expected exact".into());
+    }
+    column.values.iter().zip(cells).zip(times).find_map(|((&found, cell), &time)| {
+        let same = match (found, cell.value) {
+            (Some(found), Some(expected)) => {
+                let within = |low: f64, high: f64| low - cell.tolerance <= found && found <= high + cell.tolerance;
+                within(expected, expected) || sketched && cell.sketch.is_some_and(|(low, high)| within(low, high))
             }
-            (_, None, None, _) => None,
-            (exactness, ..) => Some(format!("at {at}: {value:?} ({exactness}) but expected {cell:?}")),
-        }
+            (found, expected) => found == expected,
+        };
+        let at = Timestamp::clamped(time);
+        (!same).then(|| format!("at {at}: {found:?} ({}) but expected {cell:?}", column.exactness))
     })
 }
 

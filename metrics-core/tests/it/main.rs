@@ -4,6 +4,7 @@ mod calendar;
 mod compare;
 mod durability;
 mod ledger;
+mod life;
 mod nab;
 mod naive;
 mod naive_tests;

@@ -201,8 +201,9 @@ fn cell(aggregate: Aggregate, window: Window, values: &[f64], steps: &[Step]) ->
     }
 }
 
-/// How far a sketch's rank may be off, as a share of the points.
-const SKETCH_RANKS: f64 = 0.02;
+/// How far a sketch's rank may be off whatever the points are: by as many as one of its centroids may stand for, a
+/// twentieth of all in the middle of a digest of compression 64, and by one more where there are few.
+const SKETCH_RANKS: f64 = 0.05;
 
 /// Type 7 of Hyndman and Fan: on the line between the two points around the position `q (n - 1)`.
 fn quantile(values: &[f64], fraction: f64) -> Cell {
@@ -212,7 +213,7 @@ fn quantile(values: &[f64], fraction: f64) -> Cell {
     let position = fraction * most;
     let (below, above) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
     let value = below + (above - below) * (position - position.floor());
-    let off = SKETCH_RANKS * sorted.len() as f64;
+    let off = SKETCH_RANKS * sorted.len() as f64 + 1.0;
     let least = sorted[(position - off).floor().max(0.0) as usize];
     let greatest = sorted[(position + off).ceil().min(most) as usize];
     // The position itself is rounded: where it falls beside a point, the answer moves along a line.

@@ -5,6 +5,7 @@ use std::path::Path;
 use metrics_core::{Engine, OpenError, Point, Timestamp};
 
 use crate::durability::{Writer, crash_writer};
+use crate::ledger::Ledger;
 
 fn store_with_a_point(path: &Path) -> Engine {
     let engine = Engine::open(path).expect("opens");
@@ -41,6 +42,23 @@ fn a_second_engine_is_refused_through_a_symbolic_link_too() {
     let error = Engine::open(&link).err().expect("the store is owned");
     assert!(matches!(error, OpenError::Owned { .. }), "{error:?}");
     assert_eq!(engine.stats().points, 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_killed_under_one_name_is_recovered_under_another() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (path, link) = (folder.path().join("m.duckdb"), folder.path().join("link.duckdb"));
+    store_with_a_point(&path).close().expect("closes");
+    std::os::unix::fs::symlink(&path, &link).expect("links");
+    let mut ledger = Ledger::default();
+    let writer = Writer::start(&link, 1, 0, 1_000_000);
+    while ledger.acknowledged < 3 {
+        ledger.note(&writer.line());
+    }
+    writer.kill(&mut ledger);
+    let stored = Engine::open(&path).expect("opens").stats().points;
+    assert!(stored > ledger.acknowledged as u64, "{stored} points, {} batches acknowledged", ledger.acknowledged);
 }
 
 #[test]

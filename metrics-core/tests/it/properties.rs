@@ -110,10 +110,13 @@ fn play(scenario: &Scenario) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Longest search for a smaller scenario that fails as well.
+const SHRINK_MS: u32 = 30_000;
+
 /// So many scenarios unless the environment asks for another number.
 fn cases(usual: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual);
-    ProptestConfig { cases, max_shrink_iters: 2_000, ..ProptestConfig::default() }
+    ProptestConfig { cases, max_shrink_time: SHRINK_MS, ..ProptestConfig::default() }
 }
 
 proptest! {

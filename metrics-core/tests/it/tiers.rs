@@ -2,7 +2,7 @@
 
 use metrics_core::{
     Aggregate, Batch, Engine, Exactness, Frame, GroupBy, Labels, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND,
-    MetricName, Options, Per, Point, QueryRequest, Resolution, SeriesKey, Timestamp,
+    MetricName, Options, Per, Point, Quantile, QueryRequest, Resolution, SeriesKey, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -121,7 +121,7 @@ fn sketched(store: &Compacted, resolutions: &[Resolution]) -> Vec<bool> {
     let mut sketched = Vec::new();
     for &resolution in resolutions {
         for group_by in [GroupBy::Nothing, GroupBy::Series] {
-            // Exact columns are held to the exact quantile, sketches to 2 % of the ranks.
+            // Exact columns are held to the exact quantile, sketches to a rank near it.
             let frame = store.answer(&QueryRequest { group_by, ..request(resolution, QUANTILES) });
             sketched.push(frame.series[0].columns.iter().all(|column| column.exactness == Exactness::Sketch));
         }
@@ -139,9 +139,32 @@ fn quantiles_over_few_points_are_exact() {
 }
 
 #[test]
-fn quantiles_over_many_points_are_sketches_within_two_percent_of_the_ranks() {
+fn quantiles_over_many_points_are_sketches() {
     let store = compacted(Options { exact_quantile_points: 1_000, ..Options::default() });
     assert_eq!(sketched(&store, &[Resolution::Hour, Resolution::Day, Resolution::Month]), [true; 6]);
     let frame = store.answer(&request(Resolution::Day, "avg,count,stddev,max"));
     assert!(frame.series[0].columns.iter().all(|column| column.exactness == Exactness::Exact));
+}
+
+#[test]
+fn sketches_of_skewed_values_are_within_two_percent_of_the_ranks() {
+    let exact = compacted(Options { exact_quantile_points: 1_000_000, ..Options::default() });
+    let store = compacted(Options { exact_quantile_points: 1_000, ..Options::default() });
+    for share in (0..=1_000).step_by(5) {
+        let quantile = |permille: u16| Aggregate::Quantile(Quantile::from_permille(permille).expect("up to 1000"));
+        let ask = |engine: &Engine, permille: u16| {
+            let mut request = request(Resolution::Month, "count");
+            request.aggregates = vec![quantile(permille)];
+            let frame = engine.query(&request).expect("answers");
+            frame.series[0].columns[0].values[0].expect("has points")
+        };
+        let sketch = ask(&store.engine, share);
+        let least = ask(&exact.engine, share.saturating_sub(20));
+        let greatest = ask(&exact.engine, (share + 20).min(1_000));
+        assert!(
+            least <= sketch && sketch <= greatest,
+            "{}: {sketch} is outside {least} to {greatest}",
+            quantile(share)
+        );
+    }
 }

@@ -22,8 +22,8 @@ pub(crate) async fn figures(app: &Arc<App>) -> Result<Reply, Failure> {
     let stats = app.watchers.run(move || engine.stats()).await?;
     let mut text = Text(String::with_capacity(8 << 10));
     text.store(&stats);
-    let in_flight = app.options.max_requests.saturating_sub(app.requests.available_permits());
-    text.server(&app.figures, in_flight);
+    text.server(&app.figures);
+    text.load(app);
     text.requests(&app.figures);
     Ok(content(StatusCode::OK, CONTENT_TYPE, text.0))
 }
@@ -53,7 +53,7 @@ impl Text {
         self.single("metrics_write_queue_points", "gauge", "Points that wait for their commit.", stats.queue_points);
     }
 
-    fn server(&mut self, figures: &Figures, in_flight: usize) {
+    fn server(&mut self, figures: &Figures) {
         let accepted = figures.points_accepted.load(Ordering::Relaxed);
         self.single("metrics_http_points_accepted_total", "counter", "Points committed and answered for.", accepted);
         let name = "metrics_http_writes_rejected_total";
@@ -66,11 +66,17 @@ impl Text {
         let refused = figures.connections_refused.load(Ordering::Relaxed);
         let name = "metrics_http_connections_refused_total";
         self.single(name, "counter", "Connections closed because there were too many.", refused);
-        self.single("metrics_http_requests_in_flight", "gauge", "Requests that are being answered.", in_flight as u64);
         let started = figures.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         self.single("process_start_time_seconds", "gauge", "Start of the server in seconds since 1970.", started);
         self.family("metrics_build_info", "gauge", "The server's version.");
         self.sample(format_args!("metrics_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
+    }
+
+    fn load(&mut self, app: &App) {
+        let in_flight = app.options.max_requests.saturating_sub(app.requests.available_permits()) as u64;
+        self.single("metrics_http_requests_in_flight", "gauge", "Requests that are being answered.", in_flight);
+        let held = app.memory.held_bytes() as u64;
+        self.single("metrics_http_body_memory_bytes", "gauge", "Memory set apart for bodies of requests.", held);
     }
 
     fn requests(&mut self, figures: &Figures) {

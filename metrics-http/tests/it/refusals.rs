@@ -6,8 +6,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use metrics_core::Options;
 use metrics_http::ServerOptions;
+use tokio::time::timeout;
 
-use crate::harness::{Answer, Server, request};
+use crate::harness::{Answer, PATIENCE, Server, request};
 
 const GOOD: &str = r#"{"name":"a","value":1}"#;
 
@@ -175,14 +176,10 @@ async fn bodies_share_a_bounded_memory() {
     let mut first = server.connect().await;
     let length = wire.to_string();
     first.write(&request("POST", "/v1/metrics", &[("content-length", &length)], &vec![b' '; wire - 1])).await;
-    // As soon as the server has read that, there is no room for the body of another.
-    let another = " ".repeat(2 * plain);
-    let answer = loop {
-        let answer = server.post(&another).await;
-        if answer.status != 413 {
-            break answer;
-        }
-    };
+    let held = format!("\nmetrics_http_body_memory_bytes {wire}\n");
+    let read = async { while !server.get("/metrics").await.text().contains(&held) {} };
+    timeout(PATIENCE, read).await.expect("the server reads what was sent");
+    let answer = server.post(&" ".repeat(2 * plain)).await;
     refused(&server, &answer, 503, &["memory"]);
     assert_eq!(answer.header("retry-after"), Some("1"));
     first.write(b" ").await;

@@ -20,7 +20,10 @@ def started(downloads):
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     browser = None
     try:
-        port = next((found[1] for line in driver.stdout if (found := re.search(r"started successfully on port (\d+)", line))), None)
+        port = next(
+            (found[1] for line in driver.stdout if (found := re.search(r"started successfully on port (\d+)", line))),
+            None,
+        )
         assert port, "chromedriver did not start"
         browser = Browser(int(port), downloads)
         yield browser
@@ -36,13 +39,16 @@ class Browser:
 
     def __init__(self, port, downloads):
         self.port = port
+        self.downloads = downloads
         arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"]
         options = {"args": arguments, "prefs": {"download.default_directory": str(downloads)}}
         if os.environ.get("CHROMIUM"):
             options["binary"] = os.environ["CHROMIUM"]
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self.session = ""
-        self.session = "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        self.session = (
+            "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        )
 
     def call(self, method, path, body=None):
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -75,12 +81,19 @@ class Browser:
         self.until(f"{what} should be {expected!r}", script, lambda value: value == expected)
 
     def click(self, selector):
-        self.until(f"{selector} to click on", f"document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false")
+        self.until(
+            f"{selector} to click on", f"document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"
+        )
         element = self.call("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
         self.call("POST", f"/element/{element}/click", {})
 
     def choose(self, selector, value):
-        self.run("const s = document.querySelector(arguments[0]); s.value = arguments[1]; s.dispatchEvent(new Event('change'))", selector, value)
+        self.run(
+            "const field = document.querySelector(arguments[0]); field.value = arguments[1];"
+            "field.dispatchEvent(new Event('change'))",
+            selector,
+            value,
+        )
 
     def keys(self, *keys):
         steps = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
@@ -90,8 +103,14 @@ class Browser:
         def step(name, *place):
             at = {"x": round(place[0]), "y": round(place[1]), "duration": 0} if place else {"button": 0}
             return {"type": {"move": "pointerMove", "down": "pointerDown", "up": "pointerUp"}[name], **at}
-        self.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [step(*s) for s in steps]}]})
+
+        self.call(
+            "POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [step(*s) for s in steps]}]}
+        )
 
     def plot(self):
         """The chart's box on the screen: (left, top, right, bottom)."""
-        return self.run("const b = document.querySelector('.stage').getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]")
+        return self.run(
+            "const box = document.querySelector('.stage').getBoundingClientRect();"
+            "return [box.left, box.top, box.right, box.bottom]"
+        )

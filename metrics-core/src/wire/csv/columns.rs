@@ -4,6 +4,7 @@ use csv::ByteRecord;
 
 use super::CsvOptions;
 use crate::model::{Labels, MetricName, SeriesKey, Timestamp};
+use crate::wire::decimal;
 use crate::wire::error::{DecodeError, RowFault, UTF_16, excerpt};
 use crate::wire::time;
 
@@ -87,8 +88,8 @@ impl Columns {
     /// # Errors
     /// [`RowFault`] when the cell holds none.
     pub(super) fn timestamp(&self, row: &ByteRecord) -> Result<Timestamp, RowFault> {
-        let cell = one_line("timestamp", self.cell(row, self.timestamp))?;
-        time::parse(cell).map_err(|error| match cell.trim_ascii() {
+        let cell = trimmed("timestamp", self.cell(row, self.timestamp))?;
+        time::parse(cell).map_err(|error| match cell {
             [] => RowFault::of("timestamp", "timestamp is empty: RFC 3339 such as 2024-02-02T11:43:02Z is required"),
             _ => RowFault::of("timestamp", error.to_string()),
         })
@@ -99,10 +100,9 @@ impl Columns {
     /// # Errors
     /// [`RowFault`] when the cell holds none.
     pub(super) fn value(&self, row: &ByteRecord) -> Result<f64, RowFault> {
-        let cell = one_line("value", self.cell(row, self.value))?;
-        let text = cell.trim_ascii();
-        let fault = |problem: &str| RowFault::of("value", format!("value {}{problem}", excerpt(cell)));
-        match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
+        let text = trimmed("value", self.cell(row, self.value))?;
+        let fault = |problem: &str| RowFault::of("value", format!("value {}{problem}", excerpt(text)));
+        match decimal::parse_f64(text) {
             Some(value) if value.is_finite() => Ok(value),
             Some(_) if text.iter().any(u8::is_ascii_digit) => {
                 Err(fault(" is beyond the range of a 64-bit float, 1.8e308"))
@@ -157,15 +157,19 @@ impl Columns {
     }
 }
 
-/// Refuses a cell that goes on after its line, which else would be trimmed.
-fn one_line<'a>(column: &str, cell: &'a [u8]) -> Result<&'a [u8], RowFault> {
-    if cell.contains(&b'\n') {
+/// A cell without blanks at its ends. A line's end there is what an open quote leaves, and refused.
+fn trimmed<'a>(column: &str, cell: &'a [u8]) -> Result<&'a [u8], RowFault> {
+    let mut text = cell;
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    if let [b'\n', ..] | [.., b'\n'] = text {
         return Err(RowFault::of(
             column,
             format!("{column} {} holds a line break: is a quote left open?", excerpt(cell)),
         ));
     }
-    Ok(cell)
+    Ok(text)
 }
 
 fn column_name(cell: &[u8]) -> Result<String, DecodeError> {

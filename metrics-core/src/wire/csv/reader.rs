@@ -91,7 +91,7 @@ impl<R: Read> CsvReader<R> {
 
     /// The rows read so far; the next ones go to a new batch.
     pub(super) fn take_batch(&mut self) -> Batch {
-        self.cache.clear();
+        self.cache.next_batch();
         std::mem::take(&mut self.batch)
     }
 
@@ -101,10 +101,7 @@ impl<R: Read> CsvReader<R> {
         let value = self.columns.value(&self.row)?;
         self.spelling.clear();
         self.columns.spell(&self.row, &mut self.spelling);
-        let series = match self.cache.get(&self.spelling) {
-            Some(series) => series,
-            None => self.cache.add(&mut self.batch, &self.spelling, self.columns.series(&self.row)?)?,
-        };
+        let series = self.cache.series(&mut self.batch, &self.spelling, || self.columns.series(&self.row))?;
         self.batch.push_sample(series, timestamp, value).map_err(|error| RowFault::of("value", error.to_string()))
     }
 

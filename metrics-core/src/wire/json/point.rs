@@ -92,7 +92,7 @@ impl PointReader {
 
     /// The points read so far; the next ones go to a new batch.
     pub(super) fn take_batch(&mut self) -> Batch {
-        self.cache.clear();
+        self.cache.next_batch();
         std::mem::take(&mut self.batch)
     }
 
@@ -163,13 +163,7 @@ impl PointReader {
         self.spelling.extend_from_slice(name.raw);
         self.spelling.push(b'"');
         self.spelling.extend_from_slice(labels);
-        let series = match self.cache.get(&self.spelling) {
-            Some(series) => series,
-            None => {
-                let key = series_key(name, labels)?;
-                self.cache.add(&mut self.batch, &self.spelling, key)?
-            }
-        };
+        let series = self.cache.series(&mut self.batch, &self.spelling, || series_key(name, labels))?;
         if self.labels != labels {
             self.labels.clear();
             self.labels.extend_from_slice(labels);
@@ -203,10 +197,13 @@ fn read_timestamp(scanner: &mut Scanner<'_>) -> Result<Result<Timestamp, RowFaul
     let parsed = match scanner.kind()? {
         Kind::Text => {
             let text = scanner.text()?;
-            match text.decode() {
-                _ if !text.escaped => time::parse(text.raw),
-                Ok(text) => Timestamp::parse(&text),
-                Err(problem) => return Ok(Err(RowFault::of("timestamp", format!("timestamp {problem}")))),
+            if text.escaped {
+                match text.decode() {
+                    Ok(text) => Timestamp::parse(&text),
+                    Err(problem) => return Ok(Err(RowFault::of("timestamp", format!("timestamp {problem}")))),
+                }
+            } else {
+                time::parse(text.raw)
             }
         }
         Kind::Number => {

@@ -3,6 +3,7 @@
 //! A comma, an equals sign or a blank behind a backslash is a part of a name. Any other backslash is itself, two in a
 //! row are two; a name can therefore not end in one. This is how InfluxDB reads lines.
 
+use crate::wire::decimal;
 use crate::wire::error::{RowFault, excerpt};
 
 /// A field's value.
@@ -187,7 +188,7 @@ impl<'a> Cursor<'a> {
         self.at = self.physical_end(self.at);
         match self.text[start..self.at].trim_ascii() {
             [] => Ok(None),
-            number => match std::str::from_utf8(number).ok().and_then(|number| number.parse().ok()) {
+            number => match decimal::parse_i64(number) {
                 Some(number) => Ok(Some(number)),
                 None => {
                     let message = format!("timestamp {} is not a whole number of 64 bits", excerpt(number));
@@ -204,15 +205,14 @@ pub(super) fn is_special(byte: u8) -> bool {
 }
 
 fn parse_number(token: &[u8]) -> Result<f64, String> {
-    let text = std::str::from_utf8(token).unwrap_or_default();
     let value = match token {
         [] => return Err("the value is missing: a number, a boolean or a text in quotes is required".into()),
         b"t" | b"T" | b"true" | b"True" | b"TRUE" => return Ok(1.0),
         b"f" | b"F" | b"false" | b"False" | b"FALSE" => return Ok(0.0),
-        [.., b'i'] => text[..text.len().saturating_sub(1)].parse::<i64>().ok().map(|number| number as f64),
-        [.., b'u'] => text[..text.len().saturating_sub(1)].parse::<u64>().ok().map(|number| number as f64),
+        [digits @ .., b'i'] => decimal::parse_i64(digits).map(|number| number as f64),
+        [digits @ .., b'u'] => std::str::from_utf8(digits).ok().and_then(|d| d.parse::<u64>().ok()).map(|n| n as f64),
         // The standard library would read words such as inf and nan as well.
-        [b'0'..=b'9' | b'-' | b'+' | b'.', ..] => text.parse::<f64>().ok().filter(|value| value.is_finite()),
+        [b'0'..=b'9' | b'-' | b'+' | b'.', ..] => decimal::parse_f64(token).filter(|value| value.is_finite()),
         _ => None,
     };
     let kinds = "a finite number (1.5, 2i, 2u), a boolean or a text in quotes is required";
