@@ -36,10 +36,13 @@ const METRICS: usize = 10;
 /// Ticks in one write.
 const TICKS: usize = 20;
 
+/// Asks the store; gives back how many rows it answered.
+type Ask = Box<dyn Fn(&Engine) -> Result<usize>>;
+
 /// One question with both ways to answer it.
 struct Question {
     name: &'static str,
-    ask: Box<dyn Fn(&Engine) -> Result<usize>>,
+    ask: Ask,
     sql: String,
 }
 
@@ -182,7 +185,7 @@ fn questions(end: i64, hosts: usize) -> Vec<Question> {
         request.group_by = group_by;
         request
     };
-    let ask = |request: QueryRequest| -> Box<dyn Fn(&Engine) -> Result<usize>> {
+    let ask = |request: QueryRequest| -> Ask {
         Box::new(move |engine| Ok(engine.query(&request)?.series.iter().map(|series| series.time.len()).sum()))
     };
     let windows = |width: &str, what: &str, condition: String, group: &str| {

@@ -103,8 +103,13 @@ impl Engine {
         let queue = Arc::new(Queue::new(store.options.queue_points));
         let maintenance = Arc::new(Maintenance::default());
         let figures = Arc::new(CommitFigures::default());
-        let committer =
-            Committer::new(Arc::clone(&store), Arc::clone(&queue), Arc::clone(&maintenance), Arc::clone(&figures), keys);
+        let committer = Committer::new(
+            Arc::clone(&store),
+            Arc::clone(&queue),
+            Arc::clone(&maintenance),
+            Arc::clone(&figures),
+            keys,
+        );
         let (tidy, tidied) = (Arc::clone(&maintenance), Arc::clone(&store));
         let spawn = |name: &str, run: Box<dyn FnOnce() -> Result<(), StoreError> + Send>| {
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
@@ -169,28 +174,28 @@ impl Engine {
         query::execute(store.as_ref().ok_or(QueryError::Closed)?, request)
     }
 
-    fn from_memory<T: Default>(&self, read: impl FnOnce(&crate::store::Registry) -> T) -> T {
+    fn in_memory<T: Default>(&self, read: impl FnOnce(&crate::store::Registry) -> T) -> T {
         self.inner.store.read().as_ref().map(|store| read(&store.registry.read())).unwrap_or_default()
     }
 
     /// Names of the metrics that hold points, ascending. From memory; none once closed.
     pub fn metric_names(&self) -> Vec<MetricName> {
-        self.from_memory(|registry| registry.metric_names())
+        self.in_memory(|registry| registry.metric_names())
     }
 
     /// The series of a metric (or of all) that pass every filter, ordered by name and labels. From memory.
     pub fn series(&self, name: Option<&str>, filters: &[LabelFilter]) -> Vec<SeriesInfo> {
-        self.from_memory(|registry| registry.infos(name, filters))
+        self.in_memory(|registry| registry.infos(name, filters))
     }
 
     /// Names of all labels, ascending. From memory.
     pub fn label_names(&self) -> Vec<String> {
-        self.from_memory(|registry| registry.label_names())
+        self.in_memory(|registry| registry.label_names())
     }
 
     /// Values of a label, ascending. From memory.
     pub fn label_values(&self, label: &str) -> Vec<String> {
-        self.from_memory(|registry| registry.label_values(label))
+        self.in_memory(|registry| registry.label_values(label))
     }
 
     /// Tells whether the store takes writes and answers reads, by a small read. Blocks for it.
@@ -337,7 +342,7 @@ impl Inner {
         // The committer may still wait for the other thread's help with what is queued: it ends first.
         let committed = threads.next().map_or(Ok(()), join);
         self.maintenance.stop();
-        let tidied = threads.map(join).collect::<Result<(), _>>();
+        let tidied = threads.try_for_each(join);
         let store = self.store.write().take();
         let closed = store.map_or(Ok(()), |store| store.settle());
         committed.and(tidied).and(closed)

@@ -54,6 +54,8 @@ pub use model::*;
 #[cfg(feature = "engine")]
 pub use query::QueryError;
 #[cfg(feature = "engine")]
-pub use store::{CheckReport, ExportFormat, ExportFormatError, Keep, OpenError, Options, RetentionError, RetentionRule, StoreError};
+pub use store::{
+    CheckReport, ExportFormat, ExportFormatError, Keep, OpenError, Options, RetentionError, RetentionRule, StoreError,
+};
 #[cfg(feature = "engine")]
 pub use writer::{IdempotencyKey, MAX_KEY_BYTES, Receipt, WriteError, WriteTicket};

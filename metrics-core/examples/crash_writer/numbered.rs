@@ -16,6 +16,6 @@ pub(crate) fn part(number: u64) -> String {
 /// The time of a number: two share each second, and every seventh comes 400 days late.
 pub(crate) fn time(number: u64) -> Timestamp {
     let seconds = i64::try_from(number / 2).expect("numbers are small");
-    let late = if number % 7 == 0 { 400 * MICROS_PER_DAY } else { 0 };
+    let late = if number.is_multiple_of(7) { 400 * MICROS_PER_DAY } else { 0 };
     Timestamp::clamped(START + seconds * MICROS_PER_SECOND - late)
 }

@@ -56,7 +56,9 @@ pub enum Aggregate {
 
 /// A word that is no aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not an aggregate: use avg, min, max, sum, count, first, last, stddev, median, p0 to p100 (p99.9 too), rate or increase")]
+#[error(
+    "\"{0}\" is not an aggregate: use avg, min, max, sum, count, first, last, stddev, median, p0 to p100 (p99.9 too), rate or increase"
+)]
 pub struct AggregateError(String);
 
 impl Aggregate {
@@ -147,7 +149,10 @@ mod tests {
 
     #[test]
     fn every_name_reads_back() {
-        for word in ["avg", "min", "max", "sum", "count", "first", "last", "stddev", "median", "rate", "increase", "p50", "p99.9", "p0", "p100"] {
+        for word in [
+            "avg", "min", "max", "sum", "count", "first", "last", "stddev", "median", "rate", "increase", "p50",
+            "p99.9", "p0", "p100",
+        ] {
             assert_eq!(word.parse::<Aggregate>().expect(word).to_string(), word);
         }
     }

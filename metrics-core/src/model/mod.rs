@@ -21,7 +21,5 @@ pub use point::{Batch, BatchSeries, Point, PointError, Sample};
 pub use query::{Fill, FillError, GroupBy, Order, OrderError, Per, QueryRequest};
 pub use resolution::{DurationError, Resolution, format_duration_micros, parse_duration_micros};
 pub use series::{SeriesInfo, SeriesKey};
-pub use timestamp::{
-    MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, Timestamp, TimestampError,
-};
+pub use timestamp::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, Timestamp, TimestampError};
 pub use window::{Window, WindowGrid};

@@ -156,7 +156,10 @@ mod tests {
                 let span = span_hours * MICROS_PER_HOUR;
                 let width = Resolution::auto(span, windows).nominal_micros();
                 let all = span / width;
-                assert!(all <= windows as i64 || width == Resolution::Month.nominal_micros(), "{span_hours} h in {windows}");
+                assert!(
+                    all <= windows as i64 || width == Resolution::Month.nominal_micros(),
+                    "{span_hours} h in {windows}"
+                );
             }
         }
         assert_eq!(Resolution::auto(24 * MICROS_PER_HOUR, 500).to_string(), "5m");

@@ -25,7 +25,9 @@ pub enum TimestampError {
     #[error("timestamp {0} is outside the years 1 to 9999")]
     OutOfRange(String),
     /// The text is neither RFC 3339, nor a date, nor an epoch number.
-    #[error("\"{0}\" is not a time: use RFC 3339 such as 2024-02-02T11:43:02Z, a date such as 2024-02-02, or an epoch number")]
+    #[error(
+        "\"{0}\" is not a time: use RFC 3339 such as 2024-02-02T11:43:02Z, a date such as 2024-02-02, or an epoch number"
+    )]
     Unreadable(String),
 }
 
@@ -166,7 +168,7 @@ mod tests {
         for text in ["", "yesterday", "2024-13-01", "2024-02-30", "12:00", "1e9", "99999999999999999999"] {
             assert!(matches!(Timestamp::parse(text), Err(TimestampError::Unreadable(t)) if t == text), "{text}");
         }
-        assert!(matches!(Timestamp::parse("+12024-01-01T00:00:00Z"), Err(_)));
+        assert!(Timestamp::parse("+12024-01-01T00:00:00Z").is_err());
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl WindowGrid {
     pub fn fixed_width_micros(&self) -> Option<i64> {
         match self.resolution {
             Resolution::Fixed(micros) => Some(micros.get()),
-            resolution @ (Resolution::Hour | Resolution::Day) if self.zone == Tz::UTC => Some(resolution.nominal_micros()),
+            resolution @ (Resolution::Hour | Resolution::Day) if self.zone == Tz::UTC => {
+                Some(resolution.nominal_micros())
+            }
             _ => None,
         }
     }

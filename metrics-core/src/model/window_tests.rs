@@ -105,7 +105,8 @@ fn windows_tile_time_in_every_zone() {
     for &zone in chrono_tz::TZ_VARIANTS.iter().step_by(7) {
         for resolution in [Resolution::Hour, Resolution::Day, Resolution::Week, Resolution::Month] {
             let grid = WindowGrid::new(resolution, zone);
-            for (from, to) in [("1945-01-01", "1945-06-01"), ("2010-12-25", "2011-02-01"), ("2023-09-20", "2023-11-15")] {
+            for (from, to) in [("1945-01-01", "1945-06-01"), ("2010-12-25", "2011-02-01"), ("2023-09-20", "2023-11-15")]
+            {
                 let mut end = None;
                 for window in grid.windows(at(from), at(to)) {
                     assert!(window.start < window.end, "{zone} {resolution}");

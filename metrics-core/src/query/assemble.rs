@@ -74,12 +74,7 @@ fn rows(occupied: &[(u32, u32, usize)], request: &QueryRequest, windows: usize) 
 }
 
 /// What each cell's counters rose by, as a column beside the others; empty when it is not asked for.
-fn increases(
-    groups: &Groups,
-    axis: &Axis,
-    cells: &mut Cells,
-    points: Option<Points>,
-) -> Result<Vec<f64>, QueryError> {
+fn increases(groups: &Groups, axis: &Axis, cells: &mut Cells, points: Option<Points>) -> Result<Vec<f64>, QueryError> {
     let Some(mut points) = points else { return Ok(Vec::new()) };
     let mut increases = vec![0.0; cells.counts.len()];
     points.steps(axis, groups, |group, window, step| {
@@ -89,13 +84,7 @@ fn increases(
     Ok(increases)
 }
 
-fn cell_value(
-    cells: &mut Cells,
-    cell: usize,
-    aggregate: Aggregate,
-    increases: &[f64],
-    window: Window,
-) -> Option<f64> {
+fn cell_value(cells: &mut Cells, cell: usize, aggregate: Aggregate, increases: &[f64], window: Window) -> Option<f64> {
     let count = cells.counts[cell] as f64;
     Some(match aggregate {
         Aggregate::Avg => cells.sums[cell] / count,
@@ -154,9 +143,9 @@ fn fill(fill: Fill, order: Order, rows: &[Filled], values: &mut [Option<f64>], a
             for pair in known.windows(2) {
                 let ((left, a), (right, b)) = (pair[0], pair[1]);
                 let span = start(right) - start(left);
-                for at in left + 1..right {
+                for (at, value) in (left + 1..right).zip(&mut values[left + 1..right]) {
                     let share = (start(at) - start(left)) / span;
-                    values[at] = Some(a * (1.0 - share) + b * share);
+                    *value = Some(a * (1.0 - share) + b * share);
                 }
             }
         }

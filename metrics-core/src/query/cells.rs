@@ -243,7 +243,7 @@ impl Cells {
                 let sketch = sketches.entry(cell as u32).or_default();
                 match digests {
                     Some(column) => sketch.merge(
-                        &Digest::from_bytes(column.value(row))
+                        &Digest::decode(column.value(row))
                             .ok_or_else(|| StoreError::new("cannot read a quantile sketch", "it is damaged"))?,
                     ),
                     // Of points that are gone and had no sketch, the mean is what is known.

@@ -21,7 +21,9 @@ pub enum QueryError {
         limit: usize,
     },
     /// More points than one query may read where rollups cannot answer.
-    #[error("the query has to read more than {limit} points: take a shorter time, fewer series, or aggregates and widths that rollups answer")]
+    #[error(
+        "the query has to read more than {limit} points: take a shorter time, fewer series, or aggregates and widths that rollups answer"
+    )]
     TooManyRows {
         /// `Options::max_raw_rows`.
         limit: usize,

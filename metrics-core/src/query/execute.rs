@@ -10,9 +10,7 @@ use super::error::QueryError;
 use super::groups::Groups;
 use super::plan::{self, Read};
 use super::points::Points;
-use crate::model::{
-    Explain, Fill, Frame, FrameSeries, GroupBy, MetricName, QueryRequest, TierUse, WindowGrid,
-};
+use crate::model::{Explain, Fill, Frame, FrameSeries, GroupBy, MetricName, QueryRequest, TierUse, WindowGrid};
 use crate::rollup::Tier;
 use crate::store::{Chunk, Connection, Row, ScanRange, Selection, SeriesId, Snapshot, Store, scan_buckets, scan_raw};
 
@@ -82,9 +80,7 @@ impl<'a> Execution<'a> {
                 Some(resolution) => execution.windows(name, &selection, WindowGrid::new(resolution, request.zone))?,
             });
         }
-        execution.explain.tiers.sort_by_key(|used| {
-            Tier::from_name(used.tier).map_or(0, |tier| tier.width_micros())
-        });
+        execution.explain.tiers.sort_by_key(|used| Tier::from_name(used.tier).map_or(0, |tier| tier.width_micros()));
         Ok((series, execution.explain))
     }
 
@@ -95,7 +91,12 @@ impl<'a> Execution<'a> {
         (from < to).then_some((from, to))
     }
 
-    fn windows(&mut self, name: &MetricName, selection: &Selection, grid: WindowGrid) -> Result<Vec<FrameSeries>, QueryError> {
+    fn windows(
+        &mut self,
+        name: &MetricName,
+        selection: &Selection,
+        grid: WindowGrid,
+    ) -> Result<Vec<FrameSeries>, QueryError> {
         let Some((from, to)) = self.extent(selection) else { return Ok(Vec::new()) };
         let limit = self.store.options.max_cells;
         let groups = Groups::new(selection, &self.request.group_by);

@@ -89,7 +89,14 @@ mod tests {
         let from = MICROS_PER_DAY - MICROS_PER_HOUR - 16 * MICROS_PER_MINUTE - 1;
         let to = 3 * MICROS_PER_DAY + 1;
         let reads = reads(&chunk, Tier::Day, from, to, 1.0);
-        let expected = [(Tier::Raw, 0), (Tier::Minute, 1), (Tier::Quarter, 15), (Tier::Hour, 60), (Tier::Day, 2880), (Tier::Raw, 0)];
+        let expected = [
+            (Tier::Raw, 0),
+            (Tier::Minute, 1),
+            (Tier::Quarter, 15),
+            (Tier::Hour, 60),
+            (Tier::Day, 2880),
+            (Tier::Raw, 0),
+        ];
         assert_eq!(shape(&reads), expected);
         assert_eq!((reads[0].from, reads[5].to), (from, to));
         assert!(reads.windows(2).all(|pair| pair[0].to == pair[1].from));

@@ -126,7 +126,7 @@ impl Digest {
     }
 
     /// The stored form: format byte, count, min, max, then for each centroid its mean and its weight as a varint.
-    pub(crate) fn to_bytes(&mut self) -> Vec<u8> {
+    pub(crate) fn encode(&mut self) -> Vec<u8> {
         self.settle();
         let mut bytes = Vec::with_capacity(20 + self.centroids.len() * 9);
         bytes.push(FORMAT);
@@ -145,7 +145,7 @@ impl Digest {
     }
 
     /// Reads the stored form; none when it is damaged or of an unknown format.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (&format, rest) = bytes.split_first()?;
         if format != FORMAT {
             return None;
@@ -246,7 +246,7 @@ mod tests {
             for part in values.chunks(137) {
                 let mut digest = Digest::default();
                 part.iter().for_each(|&v| digest.push(v));
-                merged.merge(&Digest::from_bytes(&digest.to_bytes()).expect("reads back"));
+                merged.merge(&Digest::decode(&digest.encode()).expect("reads back"));
             }
             assert_eq!(merged.count, 20_000);
             let error = worst_rank_error(&mut merged, values);
@@ -258,7 +258,10 @@ mod tests {
     fn few_values_are_kept_as_they_are() {
         let mut digest = Digest::default();
         [3.0, 1.0, 2.0].into_iter().for_each(|v| digest.push(v));
-        assert_eq!((digest.quantile(0.0), digest.quantile(0.5), digest.quantile(1.0)), (Some(1.0), Some(2.0), Some(3.0)));
+        assert_eq!(
+            (digest.quantile(0.0), digest.quantile(0.5), digest.quantile(1.0)),
+            (Some(1.0), Some(2.0), Some(3.0))
+        );
         assert_eq!(Digest::default().quantile(0.5), None);
     }
 
@@ -266,11 +269,11 @@ mod tests {
     fn a_digest_stays_small_and_damage_is_noticed() {
         let mut digest = Digest::default();
         numbers(1).take(100_000).for_each(|v| digest.push(v));
-        let bytes = digest.to_bytes();
+        let bytes = digest.encode();
         assert!(bytes.len() < 900, "{}", bytes.len());
         for cut in [0, 1, 5, 16, 20, bytes.len() - 1] {
-            assert!(Digest::from_bytes(&bytes[..cut]).is_none(), "{cut}");
+            assert!(Digest::decode(&bytes[..cut]).is_none(), "{cut}");
         }
-        assert!(Digest::from_bytes(&[9]).is_none());
+        assert!(Digest::decode(&[9]).is_none());
     }
 }

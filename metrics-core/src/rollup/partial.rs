@@ -24,7 +24,17 @@ pub(crate) struct Partial {
 impl Partial {
     /// The summary of one point.
     pub(crate) fn of(at: i64, value: f64) -> Self {
-        Self { count: 1, sum: value, m2: 0.0, min: value, max: value, first_at: at, first: value, last_at: at, last: value }
+        Self {
+            count: 1,
+            sum: value,
+            m2: 0.0,
+            min: value,
+            max: value,
+            first_at: at,
+            first: value,
+            last_at: at,
+            last: value,
+        }
     }
 
     /// Takes a point in that is not earlier than those before it; of several at one time the greater comes later.

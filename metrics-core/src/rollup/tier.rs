@@ -55,6 +55,10 @@ impl Tier {
 
     /// The coarsest tier whose buckets tile windows of a fixed width.
     pub(crate) fn dividing(width_micros: i64) -> Self {
-        Self::ALL.into_iter().rev().find(|tier| width_micros % tier.width_micros() == 0).expect("one divides everything")
+        Self::ALL
+            .into_iter()
+            .rev()
+            .find(|tier| width_micros % tier.width_micros() == 0)
+            .expect("one divides everything")
     }
 }

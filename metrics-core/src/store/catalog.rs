@@ -81,7 +81,8 @@ fn load_chunks(connection: &Connection) -> Result<Vec<Chunk>, StoreError> {
         while let Some(row) = rows.next().during(action)? {
             let name: String = row.get(0).during(action)?;
             let tier = Tier::from_name(&name).ok_or_else(|| StoreError::new(action, format!("unknown tier {name}")))?;
-            let (rows, base, unit) = (row.get(1).during(action)?, row.get(2).during(action)?, row.get(3).during(action)?);
+            let (rows, base, unit) =
+                (row.get(1).during(action)?, row.get(2).during(action)?, row.get(3).during(action)?);
             let digest = row.get(4).during(action)?;
             chunk.tables.push(ChunkTable { tier, rows, base, unit, digest });
         }
@@ -148,7 +149,10 @@ pub(crate) fn relist(connection: &Connection, old: &[Arc<Chunk>], chunks: &[Arc<
     let listed = listed.during(action)?;
     for chunk in chunks.iter().filter(|chunk| !listed.contains(&chunk.id)) {
         connection
-            .execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", params![chunk.id, chunk.first_at, chunk.last_at, chunk.points])
+            .execute(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?)",
+                params![chunk.id, chunk.first_at, chunk.last_at, chunk.points],
+            )
             .during(action)?;
         for table in &chunk.tables {
             let values = params![chunk.id, table.tier.name(), table.rows, table.base, table.unit, table.digest];

@@ -108,7 +108,7 @@ impl RollupBuffer {
         self.buckets.push(self.bucket_of(start));
         self.partials.push(partial);
         if self.with_digest {
-            self.digests.append_value(digest.map(Digest::to_bytes).unwrap_or_default());
+            self.digests.append_value(digest.map(Digest::encode).unwrap_or_default());
         }
     }
 
@@ -131,7 +131,8 @@ impl RollupBuffer {
         }
         self.written += self.partials.len() as u64;
         let width = self.tier.width_micros();
-        let column = |of: fn(&Partial) -> f64| Arc::new(Float64Array::from_iter_values(self.partials.iter().map(of))) as _;
+        let column =
+            |of: fn(&Partial) -> f64| Arc::new(Float64Array::from_iter_values(self.partials.iter().map(of))) as _;
         let offset = |of: fn(&Partial) -> i64| {
             let offsets = self.partials.iter().zip(&self.buckets).map(|(partial, bucket)| of(partial) - bucket * width);
             Arc::new(Int64Array::from_iter_values(offsets)) as _
@@ -194,7 +195,10 @@ impl<'c> ChunkWriter<'c> {
     pub(crate) fn push(&mut self, row: Row) -> Result<(), StoreError> {
         let raw = self.chunk.tables[0];
         if self.last.is_some_and(|last| last.order(&row).is_gt()) || (row.at - raw.base) % raw.unit != 0 {
-            return Err(StoreError::new("cannot write a chunk", format!("point out of order: {row:?} after {:?}", self.last)));
+            return Err(StoreError::new(
+                "cannot write a chunk",
+                format!("point out of order: {row:?} after {:?}", self.last),
+            ));
         }
         self.last = Some(row);
         if self.series != Some(row.series) {

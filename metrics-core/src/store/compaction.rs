@@ -239,6 +239,9 @@ mod tests {
         let pieces = pieces(&Segment::from_rows(rows));
         assert!(pieces.len() <= MAX_PIECES, "{pieces:?}");
         let rows = (0..48).map(|i| Row { series: SeriesId(1), at: i * MICROS_PER_DAY / 24, value: 0.0 }).collect();
-        assert_eq!(super::pieces(&Segment::from_rows(rows)), [(0, MICROS_PER_DAY), (MICROS_PER_DAY, 2 * MICROS_PER_DAY)]);
+        assert_eq!(
+            super::pieces(&Segment::from_rows(rows)),
+            [(0, MICROS_PER_DAY), (MICROS_PER_DAY, 2 * MICROS_PER_DAY)]
+        );
     }
 }

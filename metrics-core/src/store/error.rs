@@ -16,6 +16,11 @@ impl StoreError {
         Self { action: action.into(), reason: reason.to_string() }
     }
 
+    /// Whether a checkpoint has to wait for queries that began before tables were created or dropped.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.reason.contains("Cannot CHECKPOINT: there are other")
+    }
+
     /// Whether a table that was planned for is gone: a compaction replaced it in between.
     pub(crate) fn is_missing_table(&self) -> bool {
         self.reason.contains("Catalog Error") && self.reason.contains("does not exist")

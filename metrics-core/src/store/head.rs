@@ -79,7 +79,8 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<HeadId>, StoreError> {
 
 /// Creates a head table.
 pub(crate) fn create(connection: &Connection, head: HeadId) -> Result<(), StoreError> {
-    let sql = format!("CREATE TABLE {}(series UBIGINT NOT NULL, ts BIGINT NOT NULL, value DOUBLE NOT NULL)", head_name(head));
+    let sql =
+        format!("CREATE TABLE {}(series UBIGINT NOT NULL, ts BIGINT NOT NULL, value DOUBLE NOT NULL)", head_name(head));
     connection.execute_batch(&sql).during("cannot create a head table")
 }
 

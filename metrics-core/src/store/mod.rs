@@ -36,15 +36,15 @@ pub(crate) use connection::Database;
 /// A connection of one's own to the store's database.
 pub(crate) use duckdb::Connection;
 pub(crate) use memtable::Row;
-pub(crate) use rewrite::Doomed;
 pub(crate) use registry::{Registry, Selection, SeriesId, SeriesStats};
+pub(crate) use rewrite::Doomed;
 pub(crate) use snapshot::Snapshot;
 
 pub use check::CheckReport;
 pub use error::{OpenError, StoreError};
 pub use options::Options;
-pub use transfer::{ExportFormat, ExportFormatError};
 pub use retention::{Keep, RetentionError, RetentionRule};
+pub use transfer::{ExportFormat, ExportFormatError};
 
 use chunk_writer::Rollups;
 use error::During;
@@ -294,10 +294,17 @@ impl Store {
         self.checkpoint(&self.database.connect()?)
     }
 
-    /// Moves the write-ahead log into the file.
+    /// Moves the write-ahead log into the file. Where a query is under way that began before the last change of
+    /// tables, DuckDB cannot: nothing is lost, and the next checkpoint does it.
     pub(crate) fn checkpoint(&self, connection: &Connection) -> Result<(), StoreError> {
         let _gate = self.gate.lock();
-        connection.execute_batch("CHECKPOINT").during("cannot checkpoint")
+        match connection.execute_batch("CHECKPOINT").during("cannot checkpoint") {
+            Err(error) if error.is_busy() => {
+                tracing::debug!("the checkpoint is left to the next: a query is under way");
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Forgets keys that were stored before an instant.

@@ -185,9 +185,12 @@ impl Registry {
 
     /// Numbers of the series that hold points and pass.
     pub(crate) fn ids(&self, name: Option<&str>, filters: &[LabelFilter]) -> Vec<SeriesId> {
-        let metrics = (0..).zip(&self.metrics).filter(|(_, metric)| name.is_none_or(|name| metric.name.as_str() == name));
+        let metrics =
+            (0..).zip(&self.metrics).filter(|(_, metric)| name.is_none_or(|name| metric.name.as_str() == name));
         metrics
-            .flat_map(|(number, metric)| (0..).zip(&metric.series).map(move |(ordinal, series)| (number, ordinal, series)))
+            .flat_map(|(number, metric)| {
+                (0..).zip(&metric.series).map(move |(ordinal, series)| (number, ordinal, series))
+            })
             .filter(|(_, _, s)| s.stats.is_some() && filters.iter().all(|filter| filter.accepts(&s.labels)))
             .map(|(number, ordinal, _)| SeriesId::new(number, ordinal))
             .collect()

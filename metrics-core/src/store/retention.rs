@@ -224,9 +224,14 @@ mod tests {
     #[test]
     fn rules_read_and_say_what_is_wrong() {
         let rule: RetentionRule = "cpu*: raw=30d, minute=52w, hour=forever".parse().expect("valid");
-        assert_eq!((rule.raw, rule.minute), (Some(Duration::from_secs(30 * 86_400)), Some(Duration::from_secs(364 * 86_400))));
+        assert_eq!(
+            (rule.raw, rule.minute),
+            (Some(Duration::from_secs(30 * 86_400)), Some(Duration::from_secs(364 * 86_400)))
+        );
         assert_eq!((rule.hour, rule.day), (None, None));
-        for (text, word) in [("cpu", "\":\""), ("cpu: raw", "\"=\""), ("cpu: year=1d", "tier"), ("cpu: raw=x", "duration")] {
+        for (text, word) in
+            [("cpu", "\":\""), ("cpu: raw", "\"=\""), ("cpu: year=1d", "tier"), ("cpu: raw=x", "duration")]
+        {
             let error = text.parse::<RetentionRule>().expect_err(text).to_string();
             assert!(error.contains(word), "{error}");
         }

@@ -46,7 +46,7 @@ fn buckets(columns: &Columns<'_>, table: &ChunkTable) -> Result<Vec<Bucket>, Sto
                 last: last[row],
             };
             let damaged = || StoreError::new("cannot read a quantile sketch", "it is damaged");
-            let digest = digests.map(|column| Digest::from_bytes(column.value(row)).ok_or_else(damaged)).transpose()?;
+            let digest = digests.map(|column| Digest::decode(column.value(row)).ok_or_else(damaged)).transpose()?;
             Ok(Bucket { series: SeriesId(series[row]), start, partial, digest })
         })
         .collect()
@@ -154,12 +154,8 @@ fn put(
     mut bucket: Bucket,
 ) -> Result<(), StoreError> {
     let partial = bucket.partial;
-    let of_bucket = SeriesStats {
-        count: partial.count,
-        first_at: partial.first_at,
-        last_at: partial.last_at,
-        last: partial.last,
-    };
+    let of_bucket =
+        SeriesStats { count: partial.count, first_at: partial.first_at, last_at: partial.last_at, last: partial.last };
     match stats.last_mut() {
         Some((series, known)) if *series == bucket.series => known.merge(&of_bucket),
         _ => stats.push((bucket.series, of_bucket)),

@@ -2,9 +2,9 @@
 
 use duckdb::Connection;
 
+use super::chunk::{Chunk, table_name};
 use super::connection::transaction;
 use super::error::{During, OpenError, StoreError};
-use super::chunk::{Chunk, table_name};
 use crate::rollup::Tier;
 use std::path::Path;
 
@@ -78,7 +78,9 @@ fn version(connection: &Connection) -> Result<Found, StoreError> {
     if count("SELECT count(*) FROM duckdb_tables() WHERE NOT internal")? == 0 {
         return Ok(Found::Empty);
     }
-    if count("SELECT count(*) FROM duckdb_columns() WHERE table_name = 'meta' AND column_name IN ('key', 'value')")? != 2 {
+    if count("SELECT count(*) FROM duckdb_columns() WHERE table_name = 'meta' AND column_name IN ('key', 'value')")?
+        != 2
+    {
         return Ok(Found::Foreign);
     }
     let mut statement = connection
@@ -90,7 +92,11 @@ fn version(connection: &Connection) -> Result<Found, StoreError> {
 }
 
 /// Creates anew the view `points`, the store as its owner's SQL sees it: timestamp, name, labels (JSON), value.
-pub(crate) fn replace_points_view(connection: &Connection, heads: &[u64], chunks: &[std::sync::Arc<Chunk>]) -> Result<(), StoreError> {
+pub(crate) fn replace_points_view(
+    connection: &Connection,
+    heads: &[u64],
+    chunks: &[std::sync::Arc<Chunk>],
+) -> Result<(), StoreError> {
     let heads = heads.iter().map(|head| format!("SELECT series, ts, value FROM head_{head}"));
     let chunks = chunks.iter().filter_map(|chunk| {
         let raw = chunk.table(Tier::Raw)?;

@@ -100,11 +100,13 @@ impl Store {
         (from, to): (i64, i64),
     ) -> Result<u64, StoreError> {
         let action = "cannot export";
-        connection
-            .execute_batch("CREATE OR REPLACE TEMP TABLE exported(series UBIGINT NOT NULL)")
-            .during(action)?;
+        connection.execute_batch("CREATE OR REPLACE TEMP TABLE exported(series UBIGINT NOT NULL)").during(action)?;
         let ids = arrow::array::UInt64Array::from_iter_values(series.iter().map(|series| series.0));
-        super::head::append(connection, "exported", super::head::record_batch(vec![("series", std::sync::Arc::new(ids))]))?;
+        super::head::append(
+            connection,
+            "exported",
+            super::head::record_batch(vec![("series", std::sync::Arc::new(ids))]),
+        )?;
         let select = "SELECT p.timestamp, p.name, p.labels, p.value FROM points p \
              JOIN series s ON s.name = p.name AND s.labels = p.labels JOIN exported e ON e.series = s.id \
              WHERE p.timestamp >= make_timestamp(?) AND p.timestamp < make_timestamp(?) ORDER BY s.id, p.timestamp, p.value";

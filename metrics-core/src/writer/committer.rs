@@ -140,7 +140,8 @@ impl Committer {
         let mut number = |key: &SeriesKey| {
             let metrics = &mut group.new_metrics;
             let metric = registry.metric_id(&key.name).unwrap_or_else(|| {
-                let next = registry.next_metric_id() + u32::try_from(metrics.len()).expect("bounded by the series limit");
+                let next =
+                    registry.next_metric_id() + u32::try_from(metrics.len()).expect("bounded by the series limit");
                 *metrics.entry(key.name.clone()).or_insert(next)
             });
             let added = group.new_ordinals.entry(metric).or_insert(0);

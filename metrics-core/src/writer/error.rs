@@ -13,7 +13,9 @@ pub enum WriteError {
         limit: usize,
     },
     /// The write would make more series than are allowed.
-    #[error("the store holds {limit} series, its limit: the write would add {new} (raise the limit or drop labels that vary without end)")]
+    #[error(
+        "the store holds {limit} series, its limit: the write would add {new} (raise the limit or drop labels that vary without end)"
+    )]
     SeriesLimit {
         /// `Options::max_series`.
         limit: usize,

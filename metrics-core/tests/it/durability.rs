@@ -159,6 +159,7 @@ fn acknowledged_points_are_there_exactly_once_after_fifty_kills_and_other_batche
         assert_eq!(engine.series(None, &[]).iter().map(|info| info.count).sum::<u64>(), kept, "round {round}: series");
         assert_eq!(column_total(&engine, Aggregate::Count), kept as f64, "round {round}: count by day");
         assert_eq!(column_total(&engine, Aggregate::Sum), ledger.kept_sum() as f64, "round {round}: sum by day");
+        assert_eq!(engine.check(false).expect("checks").differences, 0, "round {round}: rollups");
         if round % 2 == 0 {
             engine.close().expect("closes");
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metrics_core::{
-    Aggregate, Batch, ColumnKind, Fill, GroupBy, Labels, MICROS_PER_SECOND, MetricName, Order, QueryRequest,
-    SeriesInfo, SeriesKey, Timestamp, Window,
+    Aggregate, Batch, ColumnKind, Fill, GroupBy, LabelFilter, Labels, MICROS_PER_SECOND, MetricName, Order,
+    QueryRequest, SeriesInfo, SeriesKey, Timestamp, Window,
 };
 
 use crate::calendar;
@@ -61,6 +61,18 @@ impl Model {
             micros: timestamp.micros(),
             value,
         }));
+    }
+
+    /// Takes the points of a metric's series out that pass every filter and lie in `[from, to)`; how many.
+    pub(crate) fn delete(&mut self, name: &MetricName, filters: &[LabelFilter], from: i64, to: i64) -> u64 {
+        let before = self.points.len();
+        self.points.retain(|point| {
+            let doomed = point.series.name == *name
+                && filters.iter().all(|filter| filter.accepts(&point.series.labels))
+                && (from..to).contains(&point.micros);
+            !doomed
+        });
+        (before - self.points.len()) as u64
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -15,7 +15,7 @@ fn store_with_a_point(path: &Path) -> Engine {
 }
 
 fn assert_owned(result: Result<Engine, OpenError>, path: &Path) {
-    let error = result.err().expect("the store is owned");
+    let error = result.expect_err("the store is owned");
     assert!(matches!(&error, OpenError::Owned { path: named } if named == path), "{error:?}");
     let text = error.to_string();
     assert!(text.contains(&path.display().to_string()) && text.contains("--url"), "{text}");
@@ -39,7 +39,7 @@ fn a_second_engine_is_refused_through_a_symbolic_link_too() {
     let (path, link) = (folder.path().join("m.duckdb"), folder.path().join("link.duckdb"));
     let engine = store_with_a_point(&path);
     std::os::unix::fs::symlink(&path, &link).expect("links");
-    let error = Engine::open(&link).err().expect("the store is owned");
+    let error = Engine::open(&link).expect_err("the store is owned");
     assert!(matches!(error, OpenError::Owned { .. }), "{error:?}");
     assert_eq!(engine.stats().points, 1);
 }
@@ -106,7 +106,7 @@ fn a_newer_schema_is_refused_and_its_file_left_as_it_is() {
     assert_eq!(changed.expect("has a schema version"), 1);
     drop(database);
     let before = std::fs::read(&path).expect("readable");
-    let error = Engine::open(&path).err().expect("the schema is newer");
+    let error = Engine::open(&path).expect_err("the schema is newer");
     assert!(matches!(&error, OpenError::Newer { path: named, found: 999, .. } if *named == path), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("999") && text.contains(&path.display().to_string()), "{text}");
@@ -121,7 +121,7 @@ fn a_database_of_something_else_is_refused_and_left_as_it_is() {
     database.execute_batch("CREATE TABLE orders(id INTEGER); INSERT INTO orders VALUES (7)").expect("creates a table");
     drop(database);
     let before = std::fs::read(&path).expect("readable");
-    let error = Engine::open(&path).err().expect("is no store");
+    let error = Engine::open(&path).expect_err("is no store");
     assert!(matches!(&error, OpenError::Foreign { path: named } if *named == path), "{error:?}");
     assert!(std::fs::read(&path).expect("readable") == before, "the file was changed");
 }
@@ -133,7 +133,7 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("writable");
-        let error = Engine::open(&path).err().expect("is no store");
+        let error = Engine::open(&path).expect_err("is no store");
         assert!(matches!(&error, OpenError::Store { path: named, .. } if *named == path), "{name}: {error:?}");
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
         assert!(std::fs::read(&path).expect("readable") == bytes, "{name} was changed");
@@ -144,7 +144,7 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
 fn a_store_cannot_be_opened_in_a_folder_that_is_not_there() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("absent").join("m.duckdb");
-    let error = Engine::open(&path).err().expect("has no folder");
+    let error = Engine::open(&path).expect_err("has no folder");
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
 }
 

@@ -61,6 +61,12 @@ impl Pair {
         }
     }
 
+    fn delete(&mut self, request: &QueryRequest) {
+        let (name, filters) = (&request.names[0], &request.filters);
+        let deleted = self.engine.delete(name, filters, request.from, request.to).expect("deletes");
+        assert_eq!(deleted, self.model.delete(name, filters, request.from.micros(), request.to.micros()));
+    }
+
     fn reopen(self) -> Self {
         let Self { folder, options, engine, model, keys } = self;
         engine.close().expect("closes");
@@ -80,6 +86,8 @@ impl Pair {
         let known = self.model.series();
         prop_assert_eq!(&self.engine.series(None, &[]), &known, "series {}", when);
         prop_assert_eq!(self.engine.stats().points, self.model.len() as u64, "points {}", when);
+        let report = self.engine.check(false).expect("checks");
+        prop_assert_eq!(report.differences, 0, "differences {}", when);
         for request in scenario.complete_requests() {
             self.check_query(&request).map_err(|e| TestCaseError::fail(format!("{when}: {e}")))?;
         }
@@ -97,6 +105,7 @@ fn play(scenario: &Scenario) -> Result<(), TestCaseError> {
             Step::Write(batches) => pair.write(scenario, batches),
             Step::Keyed(key, points) => pair.write_keyed(*key, &scenario.batch(points)),
             Step::Compact => pair.engine.compact().expect("compacts"),
+            Step::Delete(query) => pair.delete(&scenario.request(query)),
             Step::Reopen => pair = pair.reopen(),
             Step::Query(query) => pair.check_query(&scenario.request(query))?,
         }

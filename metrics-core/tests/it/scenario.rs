@@ -26,6 +26,8 @@ pub(crate) enum Step {
     /// A batch with one of a few idempotency keys.
     Keyed(u8, Vec<PointAt>),
     Compact,
+    /// The points of the query's first metric, filters and time go.
+    Delete(Box<QueryAt>),
     Reopen,
     Query(Box<QueryAt>),
 }
@@ -197,6 +199,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => batch(100..400).prop_map(|batch| Step::Write(vec![batch])),
         1 => (0_u8..3, batch(1..40)).prop_map(|(key, batch)| Step::Keyed(key, batch)),
         2 => Just(Step::Compact),
+        1 => query().prop_map(|query| Step::Delete(Box::new(query))),
         1 => Just(Step::Reopen),
         6 => query().prop_map(|query| Step::Query(Box::new(query))),
     ]

@@ -76,7 +76,7 @@ fn a_write_that_may_wait_waits_for_room_instead() {
 fn a_batch_over_its_bound_is_refused_whole() {
     let (_folder, engine) = open(Options { batch_points: 10, ..Options::default() });
     for result in [engine.write(points("load", 11)), engine.try_write(points("load", 11))] {
-        let error = result.err().expect("over the bound");
+        let error = result.expect_err("over the bound");
         assert!(matches!(error, WriteError::TooLarge { points: 11, limit: 10 }), "{error:?}");
     }
     assert_eq!(engine.write(points("load", 10)).expect("at the bound").wait().expect("commits").points, 10);
@@ -168,7 +168,7 @@ fn a_closed_engine_refuses_writes_and_queries() {
         clone.try_write(points("load", 1)),
         clone.try_write_keyed(points("load", 1), key),
     ] {
-        let error = result.err().expect("is closed");
+        let error = result.expect_err("is closed");
         assert!(matches!(error, WriteError::Closed), "{error:?}");
     }
     let error = clone.query(&all("load", Aggregate::Count)).expect_err("is closed");
