@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use metrics_core::{Batch, Engine, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo};
+use metrics_core::{Batch, Engine, Frame, LabelFilter, MetricName, Options, QueryRequest, SeriesInfo};
 use metrics_sdk::Client;
 use tokio::task::JoinSet;
 
-use crate::args::TargetArgs;
+use crate::args::{StoreArgs, TargetArgs};
 use crate::output::WrongUsage;
 
 /// The file that is used where none is named.
@@ -83,20 +83,26 @@ pub(crate) enum Backend {
 }
 
 /// Opens a store's file.
-pub(crate) async fn open_file(file: &Path, access: Access) -> anyhow::Result<Engine> {
+pub(crate) async fn open_file(file: &Path, access: Access, options: Options) -> anyhow::Result<Engine> {
     if access == Access::Read && !file.exists() {
         anyhow::bail!("{} does not exist: name the store's file with --db, or a server with --url", file.display());
     }
     let file = file.to_owned();
-    Ok(tokio::task::spawn_blocking(move || Engine::open(file)).await??)
+    Ok(tokio::task::spawn_blocking(move || Engine::open_with(file, options)).await??)
 }
 
 impl Backend {
-    /// Opens a target.
-    pub(crate) async fn open(target: &Target, access: Access) -> anyhow::Result<Self> {
+    /// Opens a target; `store` tells how a file is opened.
+    pub(crate) async fn open(
+        target: &Target,
+        access: Access,
+        store: StoreArgs,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> anyhow::Result<Self> {
         Ok(match target {
-            Target::File(file) => Self::File(open_file(file, access).await?),
+            Target::File(file) => Self::File(open_file(file, access, store.options(env)?).await?),
             Target::Server(url) => {
+                store.refuse_for_server()?;
                 Self::Server(Client::new(url.as_str()).map_err(|error| WrongUsage(format!("--url: {error}")))?)
             }
         })

@@ -26,13 +26,17 @@ pub(crate) fn time(key: &'static str, value: Option<Timestamp>) -> Figure {
     Figure { key, value: json!(value.map(|at| at.to_string())), words }
 }
 
-/// A size in bytes, as a person reads it in binary units.
+/// A size in bytes.
 pub(crate) fn size(key: &'static str, bytes: u64) -> Figure {
+    Figure { key, value: json!(bytes), words: binary_size(bytes) }
+}
+
+/// A size as a person reads it, in binary units.
+pub(crate) fn binary_size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let power = (bytes.max(1).ilog2() / 10).min(UNITS.len() as u32 - 1);
     let scaled = bytes as f64 / f64::from(1u32 << 10).powi(power.cast_signed());
-    let words = if power == 0 { format!("{bytes} B") } else { format!("{scaled:.1} {}", UNITS[power as usize]) };
-    Figure { key, value: json!(bytes), words }
+    if power == 0 { format!("{bytes} B") } else { format!("{scaled:.1} {}", UNITS[power as usize]) }
 }
 
 /// The figures in a format: a row each, or one JSON object.
@@ -73,7 +77,7 @@ mod tests {
 
     #[test]
     fn sizes_are_in_binary_units() {
-        let words = [0, 1, 1_023, 1_024, 1_536, 5 << 20, u64::MAX].map(|bytes| size("x", bytes).words);
+        let words = [0, 1, 1_023, 1_024, 1_536, 5 << 20, u64::MAX].map(binary_size);
         assert_eq!(words, ["0 B", "1 B", "1023 B", "1.0 KiB", "1.5 KiB", "5.0 MiB", "16777216.0 TiB"]);
     }
 }

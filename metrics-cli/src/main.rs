@@ -17,14 +17,15 @@ mod table;
 mod zone;
 
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
-use metrics_core::Timestamp;
+use metrics_core::{Engine, Timestamp};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use args::{Cli, Command, LogLevel, TargetArgs};
+use args::{Cli, Command, ListArgs, LogLevel, StoreArgs, TargetArgs};
 use backend::{Access, Backend, Target};
 use commands::list::Listing;
 use output::{ReaderGone, WrongUsage, note};
@@ -83,60 +84,106 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Man { command } => commands::docs::man(command.as_deref())?,
         Command::Serve(args) => {
             commands::serve::check_address(&args)?;
-            commands::serve::run(args, &Target::file(target, |key| env::var_os(key))?).await?;
-        }
-        Command::Check(args) => {
-            let file = Target::file(target, |key| env::var_os(key))?;
-            let engine = backend::open_file(&file, Access::Read).await?;
-            let sound = commands::check::run(&args, &engine).await;
-            let closed = Backend::File(engine).close().await;
-            return sound.and_then(|sound| closed.map(|()| sound));
+            let (file, options) = (Target::file(target, variable)?, args.store.clone().options(variable)?);
+            commands::serve::run(args, &file, options).await?;
         }
         Command::Ingest(args) => {
+            let store = args.store.clone();
             let load = commands::ingest::prepare(args)?;
-            return with(target, Access::Write, async |backend| commands::ingest::run(load, backend).await).await;
+            let ingest = async |backend: &Backend| commands::ingest::run(load, backend).await;
+            return with(target, store, Access::Write, ingest).await;
         }
         Command::Simulate(args) => {
-            return with(target, Access::Write, async |backend| commands::simulate::run(&args, backend).await).await;
+            let simulate = async |backend: &Backend| commands::simulate::run(&args, backend).await;
+            return with(target, args.store.clone(), Access::Write, simulate).await;
         }
         Command::Post(args) => {
+            let store = args.store.clone();
             let point = commands::post::point(args, now)?;
-            with(target, Access::Write, async |backend| commands::post::run(point, backend).await).await?;
+            let post = async |backend: &Backend| commands::post::run(point, backend).await;
+            with(target, store, Access::Write, post).await?;
         }
-        Command::List(args) => {
-            let filters = commands::list::filters(&args)?;
-            let list = async |backend: &Backend| commands::list::run(Listing::Series, &args, &filters, backend).await;
-            with(target, Access::Read, list).await?;
-        }
-        Command::Latest(args) => {
-            let filters = commands::list::filters(&args)?;
-            let list = async |backend: &Backend| commands::list::run(Listing::Latest, &args, &filters, backend).await;
-            with(target, Access::Read, list).await?;
-        }
+        Command::List(args) => list(Listing::Series, &args, target).await?,
+        Command::Latest(args) => list(Listing::Latest, &args, target).await?,
         Command::Query(args) => {
             let request = commands::query::request(&args.window, now)?;
-            with(target, Access::Read, async |backend| commands::query::run(&args, &request, backend).await).await?;
+            let query = async |backend: &Backend| commands::query::run(&args, &request, backend).await;
+            with(target, args.store.clone(), Access::Read, query).await?;
         }
         Command::Plot(args) => {
             let request = commands::plot::request(&args, commands::plot::size(&args).0, now)?;
-            with(target, Access::Read, async |backend| commands::plot::run(&args, &request, backend).await).await?;
+            let plot = async |backend: &Backend| commands::plot::run(&args, &request, backend).await;
+            with(target, args.store.clone(), Access::Read, plot).await?;
         }
         Command::Stats(args) => {
-            with(target, Access::Read, async |backend| commands::stats::run(&args, backend).await).await?;
+            let stats = async |backend: &Backend| commands::stats::run(&args, backend).await;
+            with(target, args.store.clone(), Access::Read, stats).await?;
+        }
+        Command::Check(args) => {
+            let check = async |engine: &Engine| commands::check::run(&args, engine).await;
+            return on_file(target, args.store.clone(), check).await;
+        }
+        Command::Backup(args) => {
+            let backup = async |engine: &Engine| commands::backup::run(&args, engine).await;
+            on_file(target, args.store.clone(), backup).await?;
+        }
+        Command::Restore(args) => {
+            let (file, options) = (Target::file(target, variable)?, args.store.clone().options(variable)?);
+            commands::restore::run(args, file, options).await?;
+        }
+        Command::Export(args) => {
+            let export = commands::export::prepare(&args, now)?;
+            on_file(target, args.store, async |engine: &Engine| commands::export::run(export, engine).await).await?;
+        }
+        Command::Delete(args) => {
+            let doomed = commands::delete::prepare(&args, now)?;
+            let delete = async |engine: &Engine| commands::delete::run(doomed, engine).await;
+            return on_file(target, args.store, delete).await;
+        }
+        Command::Retain(args) => {
+            commands::retain::check_rules(&args.store.clone().options(variable)?)?;
+            let retain = async |engine: &Engine| commands::retain::run(&args, engine).await;
+            on_file(target, args.store.clone(), retain).await?;
         }
     }
     Ok(true)
 }
 
+fn variable(key: &str) -> Option<OsString> {
+    env::var_os(key)
+}
+
+async fn list(listing: Listing, args: &ListArgs, target: TargetArgs) -> anyhow::Result<()> {
+    let filters = commands::list::filters(args)?;
+    let list = async |backend: &Backend| commands::list::run(listing, args, &filters, backend).await;
+    with(target, args.store.clone(), Access::Read, list).await
+}
+
 /// Opens the target, works on it, and closes it whatever came of the work.
 async fn with<T>(
     target: TargetArgs,
+    store: StoreArgs,
     access: Access,
     work: impl AsyncFnOnce(&Backend) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let backend = Backend::open(&Target::of(target, |key| env::var_os(key))?, access).await?;
+    let backend = Backend::open(&Target::of(target, variable)?, access, store, variable).await?;
     let result = work(&backend).await;
     let closed = backend.close().await;
+    let value = result?;
+    closed?;
+    Ok(value)
+}
+
+/// The same with a file that is there, for work that no server does.
+async fn on_file<T>(
+    target: TargetArgs,
+    store: StoreArgs,
+    work: impl AsyncFnOnce(&Engine) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let file = Target::file(target, variable)?;
+    let engine = backend::open_file(&file, Access::Read, store.options(variable)?).await?;
+    let result = work(&engine).await;
+    let closed = Backend::File(engine).close().await;
     let value = result?;
     closed?;
     Ok(value)

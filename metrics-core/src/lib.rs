@@ -55,7 +55,8 @@ pub use model::*;
 pub use query::QueryError;
 #[cfg(feature = "engine")]
 pub use store::{
-    CheckReport, ExportFormat, ExportFormatError, Keep, OpenError, Options, RetentionError, RetentionRule, StoreError,
+    CheckReport, ExportFormat, ExportFormatError, Keep, OpenError, Options, Ownership, RetentionError, RetentionRule,
+    StoreError,
 };
 #[cfg(feature = "engine")]
 pub use writer::{IdempotencyKey, MAX_KEY_BYTES, Receipt, WriteError, WriteTicket};

@@ -11,7 +11,7 @@ use metrics_core::{
 
 use crate::args::{Format, PrintArgs, QueryArgs, WindowArgs};
 use crate::backend::Backend;
-use crate::output::{WrongUsage, colours, grouped, note, print};
+use crate::output::{WrongUsage, colours, counted, grouped, note, print};
 use crate::suggest::unknown_metric;
 use crate::table::{TableColumn, render};
 
@@ -60,12 +60,18 @@ pub(crate) async fn ask(request: &QueryRequest, backend: &Backend) -> anyhow::Re
     Ok(frame)
 }
 
-/// `explain: 12 series; rows read: 40 hour, 1,200 memory; 3.10 ms`.
+/// What was read from which tier, a row each, and a line of sums.
 fn explained(explain: &Explain) -> String {
-    let tiers: Vec<String> = explain.tiers.iter().map(|used| format!("{} {}", grouped(used.rows), used.tier)).collect();
-    let tiers = if tiers.is_empty() { "none".to_owned() } else { tiers.join(", ") };
+    let tiers = || explain.tiers.iter();
+    let columns = vec![
+        TableColumn::words("tier", tiers().map(|used| used.tier.to_owned()).collect()),
+        TableColumn::counts("rows read", tiers().map(|used| grouped(used.rows)).collect()),
+        TableColumn::counts("chunks", tiers().map(|used| grouped(used.chunks)).collect()),
+    ];
+    let table = if explain.tiers.is_empty() { String::new() } else { render(columns, None, false) };
+    let rows = counted(tiers().map(|used| used.rows).sum(), "row");
     let ms = explain.elapsed_us as f64 / 1e3;
-    format!("explain: {} series; rows read: {tiers}; {ms:.2} ms", grouped(explain.series))
+    format!("{table} {rows} of {} series in {ms:.2} ms", grouped(explain.series))
 }
 
 /// Why a metric has no rows.
@@ -168,11 +174,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn explaining_is_one_line() {
-        let tier = |tier, rows| metrics_core::TierUse { tier, rows, chunks: 1 };
-        let explain = Explain { tiers: vec![tier("hour", 40), tier("memory", 1_200)], series: 12, elapsed_us: 3_104 };
-        assert_eq!(explained(&explain), "explain: 12 series; rows read: 40 hour, 1,200 memory; 3.10 ms");
-        assert_eq!(explained(&Explain::default()), "explain: 0 series; rows read: none; 0.00 ms");
+    fn explaining_has_a_row_a_tier() {
+        let tier = |tier, rows, chunks| metrics_core::TierUse { tier, rows, chunks };
+        let tiers = vec![tier("hour", 40, 3), tier("memory", 1_200, 1)];
+        let explain = Explain { tiers, series: 12, elapsed_us: 3_104 };
+        let lines = [
+            " tier    rows read  chunks",
+            "───────────────────────────",
+            " hour           40       3",
+            " memory      1,200       1",
+            " 1,240 rows of 12 series in 3.10 ms",
+        ];
+        assert_eq!(explained(&explain).lines().collect::<Vec<_>>(), lines);
+        assert_eq!(explained(&Explain::default()), " 0 rows of 0 series in 0.00 ms");
     }
 
     #[test]

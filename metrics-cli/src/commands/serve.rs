@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_core::Engine;
+use metrics_core::{Engine, Options};
 use metrics_http::ServerOptions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -39,12 +39,12 @@ pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
 }
 
 /// Serves until the first SIGINT or SIGTERM, then finishes what was begun and closes the store.
-pub(crate) async fn run(args: ServeArgs, file: &Path) -> anyhow::Result<()> {
+pub(crate) async fn run(args: ServeArgs, file: &Path, options: Options) -> anyhow::Result<()> {
     let stopped = signal::first()?;
     // The port before the file: a second server on the same port must not leave a new store behind.
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
-    let engine = open_file(file, Access::Write).await?;
+    let engine = open_file(file, Access::Write, options).await?;
     let url = format!("http://{address}");
     if let Err(error) = print(format!("listening on {url}\n").as_bytes()) {
         tracing::warn!("nobody reads that this server listens on {url}: {error}");
@@ -126,13 +126,21 @@ fn open_page(url: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::StoreArgs;
 
     #[test]
     fn only_loopback_is_served_unasked() {
         let check = |listen: &str, insecure| {
             let listen = listen.parse().expect("an address");
-            let args =
-                ServeArgs { listen, insecure, simulate: false, open: false, cors_origin: None, allow_host: vec![] };
+            let args = ServeArgs {
+                listen,
+                insecure,
+                simulate: false,
+                open: false,
+                cors_origin: None,
+                allow_host: vec![],
+                store: StoreArgs::default(),
+            };
             check_address(&args).is_ok()
         };
         assert!(check("127.0.0.1:0", false) && check("[::1]:80", false) && check("[::ffff:127.0.0.1]:80", false));

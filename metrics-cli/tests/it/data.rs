@@ -225,7 +225,9 @@ fn wrong_usage_is_exit_2_and_touches_nothing() {
 #[test]
 fn reading_makes_no_new_store() {
     let program = Program::new();
-    for line in ["list", "latest", "query cpu", "plot cpu", "stats", "check"] {
+    for line in
+        ["list", "latest", "query cpu", "plot cpu", "stats", "check", "backup b", "export x.csv", "delete cpu --yes"]
+    {
         let ran = program.run(line);
         assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
         assert!(ran.stderr.contains("metrics.duckdb does not exist"), "{line}: {ran:?}");

@@ -1,5 +1,12 @@
 //! The program as its users run it: real files, real processes, exit codes and what is printed.
 
+mod copies;
 mod data;
+mod http;
+mod kill;
+mod nab;
+mod options;
 mod program;
+mod running;
 mod server;
+mod thinning;

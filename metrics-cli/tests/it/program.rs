@@ -44,7 +44,8 @@ impl Program {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_metrics-cli"));
         command.args(line.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
-        for key in ["METRICS_DB", "METRICS_URL", "RUST_LOG", "NO_COLOR", "TZ"] {
+        let own = std::env::vars_os().map(|(key, _)| key).filter(|key| key.to_string_lossy().starts_with("METRICS_"));
+        for key in own.chain(["RUST_LOG", "NO_COLOR", "TZ"].map(Into::into)) {
             command.env_remove(key);
         }
         command
@@ -67,6 +68,15 @@ impl Program {
         let mut child = command.spawn().expect("the program starts");
         child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("the program reads its input");
         child.wait_with_output().expect("the program ends").into()
+    }
+
+    /// Names of what is in the folder, ascending.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort_unstable();
+        names
     }
 
     /// JSON that a command printed.

@@ -1,52 +1,12 @@
 //! A server in a process of its own, and the program as its client.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::json;
 
-use crate::program::{Program, Ran};
-
-/// A running server. Ends with the test, whatever its outcome.
-struct Server {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    url: String,
-}
-
-impl Server {
-    fn start(program: &Program, options: &str) -> Self {
-        let mut command = program.command(&format!("serve --listen 127.0.0.1:0 {options}"));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("the server says when it is ready");
-        let url =
-            line.trim_end().strip_prefix("listening on ").unwrap_or_else(|| panic!("not ready: {line:?}")).to_owned();
-        Self { child, stdout, url }
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill is here");
-        assert!(status.success());
-    }
-
-    /// What else it printed, and how it ended.
-    fn wait(mut self) -> Ran {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut stdout).expect("UTF-8");
-        self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("UTF-8");
-        Ran { code: self.child.wait().expect("the server ends").code(), stdout, stderr }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::program::Program;
+use crate::running::Server;
 
 #[test]
 fn a_point_posted_to_a_server_is_in_the_file_after_sigterm() {

@@ -6,13 +6,11 @@ use super::error::QueryError;
 use super::groups::Groups;
 use super::points::Points;
 use crate::model::{
-    Aggregate, Column, ColumnKind, Exactness, Fill, FrameSeries, Labels, MetricName, Order, QueryRequest, Timestamp,
-    Window,
+    Aggregate, Column, ColumnKind, Exactness, Fill, FrameSeries, Order, QueryRequest, Timestamp, Window,
 };
 
-/// The series of one metric, group by group.
+/// The series of the answer, group by group.
 pub(crate) fn frame_series(
-    name: &MetricName,
     request: &QueryRequest,
     groups: &Groups,
     axis: &Axis,
@@ -30,7 +28,7 @@ pub(crate) fn frame_series(
     let occupied = cells.occupied();
     let mut series = Vec::new();
     for of_group in occupied.chunk_by(|a, b| a.0 == b.0) {
-        let labels = groups.labels[of_group[0].0 as usize].clone();
+        let (name, labels) = groups.keys[of_group[0].0 as usize].clone();
         let rows = rows(of_group, request, axis.len());
         let time = rows.iter().map(|row| Timestamp::clamped(axis.window(row.window).start)).collect();
         let columns = request.aggregates.iter().map(|&aggregate| {
@@ -44,7 +42,7 @@ pub(crate) fn frame_series(
             Column { kind: ColumnKind::Aggregate(aggregate), values, exactness }
         });
         let columns: Vec<Column> = columns.collect();
-        series.push(cut(FrameSeries { name: name.clone(), labels, time, columns }, request.limit));
+        series.push(cut(FrameSeries { name, labels, time, columns }, request.limit));
     }
     Ok(series)
 }
@@ -162,19 +160,14 @@ fn cut(mut series: FrameSeries, limit: usize) -> FrameSeries {
 }
 
 /// The points themselves, series by series.
-pub(crate) fn raw_series(
-    name: &MetricName,
-    request: &QueryRequest,
-    groups: &Groups,
-    mut points: Points,
-) -> Vec<FrameSeries> {
+pub(crate) fn raw_series(request: &QueryRequest, groups: &Groups, mut points: Points) -> Vec<FrameSeries> {
     points.sort();
     let mut series: Vec<FrameSeries> = points
         .rows
         .chunk_by(|a, b| a.series == b.series)
         .map(|rows| {
             let group = groups.of(rows[0].series).expect("only points of selected series are read");
-            let labels: Labels = groups.labels[group as usize].clone();
+            let (name, labels) = groups.keys[group as usize].clone();
             let mut time: Vec<Timestamp> = rows.iter().map(|row| Timestamp::clamped(row.at)).collect();
             let mut values: Vec<Option<f64>> = rows.iter().map(|row| Some(row.value)).collect();
             if request.order == Order::Descending {
@@ -182,9 +175,9 @@ pub(crate) fn raw_series(
                 values.reverse();
             }
             let columns = vec![Column { kind: ColumnKind::Value, values, exactness: Exactness::Exact }];
-            cut(FrameSeries { name: name.clone(), labels, time, columns }, request.limit)
+            cut(FrameSeries { name, labels, time, columns }, request.limit)
         })
         .collect();
-    series.sort_by(|a, b| a.labels.cmp(&b.labels));
+    series.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
     series
 }

@@ -23,7 +23,10 @@ pub(crate) fn execute(store: &Store, request: &QueryRequest) -> Result<Frame, Qu
     let mut attempt = 1;
     let (series, mut explain) = loop {
         match Execution::run(store, request) {
-            Err(QueryError::Store(error)) if error.is_missing_table() && attempt < ATTEMPTS => attempt += 1,
+            Err(QueryError::Store(error)) if error.is_missing_table() && attempt < ATTEMPTS => {
+                attempt += 1;
+                store.wait_for_publication();
+            }
             result => break result?,
         }
     };
@@ -72,49 +75,47 @@ impl<'a> Execution<'a> {
             names.into_iter().filter_map(|name| Some((name, registry.select(name, &request.filters)?))).collect()
         };
         let mut execution = Self { store, snapshot, request, explain: Explain::default() };
-        let mut series = Vec::new();
-        for (name, selection) in selections {
-            execution.explain.series += selection.series.len() as u64;
-            series.extend(match request.resolution() {
-                None => execution.raw(name, &selection)?,
-                Some(resolution) => execution.windows(name, &selection, WindowGrid::new(resolution, request.zone))?,
-            });
-        }
+        execution.explain.series = selections.iter().map(|(_, selection)| selection.series.len() as u64).sum();
+        let series = match request.resolution() {
+            None => execution.raw(&selections)?,
+            Some(resolution) => execution.windows(&selections, WindowGrid::new(resolution, request.zone))?,
+        };
         execution.explain.tiers.sort_by_key(|used| Tier::from_name(used.tier).map_or(0, |tier| tier.width_micros()));
         Ok((series, execution.explain))
     }
 
     /// The part of the time asked for in which the selected series have points.
-    fn extent(&self, selection: &Selection) -> Option<(i64, i64)> {
-        let (first, last) = selection.extent?;
+    fn extent(&self, selections: &[(&MetricName, Selection)]) -> Option<(i64, i64)> {
+        let extents = || selections.iter().filter_map(|(_, selection)| selection.extent);
+        let first = extents().map(|(first, _)| first).min()?;
+        let last = extents().map(|(_, last)| last).max()?;
         let (from, to) = (self.request.from.micros().max(first), self.request.to.micros().min(last + 1));
         (from < to).then_some((from, to))
     }
 
     fn windows(
         &mut self,
-        name: &MetricName,
-        selection: &Selection,
+        selections: &[(&MetricName, Selection)],
         grid: WindowGrid,
     ) -> Result<Vec<FrameSeries>, QueryError> {
-        let Some((from, to)) = self.extent(selection) else { return Ok(Vec::new()) };
+        let Some((from, to)) = self.extent(selections) else { return Ok(Vec::new()) };
         let limit = self.store.options.max_cells;
-        let groups = Groups::new(selection, &self.request.group_by);
+        let groups = Groups::new(selections, &self.request.group_by);
         let shown = match self.request.fill {
             Fill::None => (from, to),
             _ => (self.request.from.micros(), self.request.to.micros()),
         };
         let axis = Axis::new(grid, shown.0, shown.1, limit)?;
-        let filled = (axis.len() as u64).saturating_mul(groups.labels.len() as u64);
+        let filled = (axis.len() as u64).saturating_mul(groups.keys.len() as u64);
         if self.request.fill != Fill::None && filled > limit as u64 {
             return Err(QueryError::TooManyWindows { windows: filled, limit: limit as u64 });
         }
         let needs = Needs::of(&self.request.aggregates);
-        let share = self.share(selection);
+        let share = self.share();
         let quantiles = self.quantiles(needs, from, to, share);
         let coarsest = self.coarsest(&axis, needs, &quantiles);
         let mut sink = Sink {
-            cells: Cells::new(needs, groups.labels.len(), axis.len(), limit, quantiles),
+            cells: Cells::new(needs, groups.keys.len(), axis.len(), limit, quantiles),
             groups: &groups,
             axis: &axis,
             points: needs.steps.then(|| Points::new(self.store.options.max_raw_rows)),
@@ -124,12 +125,12 @@ impl<'a> Execution<'a> {
         };
         self.read_memory(&groups, from, to, |row| sink.point(row))?;
         self.read_chunks(&groups, coarsest, (from, to), share, &mut sink)?;
-        frame_series(name, self.request, sink.groups, sink.axis, sink.cells, sink.points)
+        frame_series(self.request, sink.groups, sink.axis, sink.cells, sink.points)
     }
 
     /// Part of all points that the selected series are expected to have.
-    fn share(&self, selection: &Selection) -> f64 {
-        selection.series.len() as f64 / self.store.registry.read().len().max(1) as f64
+    fn share(&self) -> f64 {
+        self.explain.series as f64 / self.store.registry.read().len().max(1) as f64
     }
 
     /// Exact quantiles while their points are few enough and all there, else sketches.
@@ -161,9 +162,9 @@ impl<'a> Execution<'a> {
         }
     }
 
-    fn raw(&mut self, name: &MetricName, selection: &Selection) -> Result<Vec<FrameSeries>, QueryError> {
-        let Some((from, to)) = self.extent(selection) else { return Ok(Vec::new()) };
-        let groups = Groups::new(selection, &GroupBy::Series);
+    fn raw(&mut self, selections: &[(&MetricName, Selection)]) -> Result<Vec<FrameSeries>, QueryError> {
+        let Some((from, to)) = self.extent(selections) else { return Ok(Vec::new()) };
+        let groups = Groups::new(selections, &GroupBy::Series);
         let mut points = Points::new(self.store.options.max_raw_rows);
         self.read_memory(&groups, from, to, |row| points.push(row))?;
         let chunks = self.overlapping(from, to, |chunk| chunk.table(Tier::Raw).is_some());
@@ -175,7 +176,7 @@ impl<'a> Execution<'a> {
             }
             Ok(())
         })?;
-        Ok(raw_series(name, self.request, &groups, points))
+        Ok(raw_series(self.request, &groups, points))
     }
 
     fn overlapping(&self, from: i64, to: i64, also: impl Fn(&Chunk) -> bool) -> Vec<Arc<Chunk>> {

@@ -67,7 +67,8 @@ mod tests {
     use crate::model::{MICROS_PER_HOUR, MICROS_PER_MINUTE};
 
     fn chunk(tiers: &[Tier], points: u64) -> Chunk {
-        let table = |&tier: &Tier| ChunkTable { tier, rows: 1, base: 0, unit: tier.width_micros(), digest: false };
+        let table =
+            |&tier: &Tier| ChunkTable { tier, rows: 1, base: 0, unit: tier.width_micros(), scale: None, digest: false };
         let tables = tiers.iter().map(table).collect();
         Chunk { id: 1, first_at: 5, last_at: 10 * MICROS_PER_DAY - 5, points, tables }
     }

@@ -74,8 +74,9 @@ fn load_chunks(connection: &Connection) -> Result<Vec<Chunk>, StoreError> {
     };
     let chunks: Result<Vec<Chunk>, _> = statement.query_map([], chunk).and_then(Iterator::collect);
     let mut chunks = chunks.during(action)?;
-    let mut statement =
-        connection.prepare("SELECT tier, rows, base, unit, digest FROM chunk_tables WHERE chunk = ?").during(action)?;
+    let mut statement = connection
+        .prepare("SELECT tier, rows, base, unit, scale, digest FROM chunk_tables WHERE chunk = ?")
+        .during(action)?;
     for chunk in &mut chunks {
         let mut rows = statement.query([chunk.id]).during(action)?;
         while let Some(row) = rows.next().during(action)? {
@@ -83,8 +84,8 @@ fn load_chunks(connection: &Connection) -> Result<Vec<Chunk>, StoreError> {
             let tier = Tier::from_name(&name).ok_or_else(|| StoreError::new(action, format!("unknown tier {name}")))?;
             let (rows, base, unit) =
                 (row.get(1).during(action)?, row.get(2).during(action)?, row.get(3).during(action)?);
-            let digest = row.get(4).during(action)?;
-            chunk.tables.push(ChunkTable { tier, rows, base, unit, digest });
+            let (scale, digest) = (row.get(4).during(action)?, row.get(5).during(action)?);
+            chunk.tables.push(ChunkTable { tier, rows, base, unit, scale, digest });
         }
         chunk.tables.sort_by_key(|table| table.tier);
     }
@@ -155,8 +156,9 @@ pub(crate) fn relist(connection: &Connection, old: &[Arc<Chunk>], chunks: &[Arc<
             )
             .during(action)?;
         for table in &chunk.tables {
-            let values = params![chunk.id, table.tier.name(), table.rows, table.base, table.unit, table.digest];
-            connection.execute("INSERT INTO chunk_tables VALUES (?, ?, ?, ?, ?, ?)", values).during(action)?;
+            let values =
+                params![chunk.id, table.tier.name(), table.rows, table.base, table.unit, table.digest, table.scale];
+            connection.execute("INSERT INTO chunk_tables VALUES (?, ?, ?, ?, ?, ?, ?)", values).during(action)?;
         }
     }
     Ok(())

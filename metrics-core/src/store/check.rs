@@ -79,7 +79,7 @@ fn against_points(chunk: &Chunk, tier: Tier) -> String {
     let raw = chunk.table(Tier::Raw).expect("the caller looked");
     let width = tier.width_micros();
     format!(
-        "WITH points AS (SELECT series, {base} + t * {unit} AS ts, value FROM {points}), \
+        "WITH points AS (SELECT series, {base} + t * {unit} AS ts, {value} AS value FROM {points}), \
          placed AS (SELECT *, (ts - ((ts % {width}) + {width}) % {width}) // {width} AS bucket FROM points), \
          expected AS (SELECT series, bucket, count(*) AS n, sum(value) AS s, sum(abs(value)) AS scale, \
              min(value) AS low, max(value) AS high, min({{'at': ts, 'v': value}}) AS first, \
@@ -91,6 +91,7 @@ fn against_points(chunk: &Chunk, tier: Tier) -> String {
          OR e.last.at IS DISTINCT FROM r.t * {width} + r.last_at OR e.last.v IS DISTINCT FROM r.last",
         base = raw.base,
         unit = raw.unit,
+        value = raw.encoding().value_sql(),
         points = table_name(chunk.id, Tier::Raw),
         rollup = table_name(chunk.id, tier),
     )

@@ -1,5 +1,6 @@
 //! Chunks: settled points with their rollups, in tables that never change once they are listed.
 
+use super::encoding::Encoding;
 use crate::rollup::Tier;
 
 /// Number of a chunk.
@@ -14,6 +15,8 @@ pub(crate) struct ChunkTable {
     /// greatest common divisor of the distances from it, which leaves small numbers. Buckets: 0 and the width.
     pub(crate) base: i64,
     pub(crate) unit: i64,
+    /// What stored values of points are divided by; none where they are stored as they are.
+    pub(crate) scale: Option<i64>,
     /// Whether its rows carry quantile sketches.
     pub(crate) digest: bool,
 }
@@ -24,6 +27,11 @@ impl ChunkTable {
         let distance = i128::from(at) - i128::from(self.base);
         let t = -(-distance).div_euclid(i128::from(self.unit));
         t.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+    }
+
+    /// How its points are stored.
+    pub(crate) fn encoding(&self) -> Encoding {
+        Encoding { base: self.base, unit: self.unit, scale: self.scale }
     }
 
     /// The time of a stored `t`.
@@ -87,7 +95,7 @@ mod tests {
 
     #[test]
     fn stored_times_round_up_on_both_sides_of_the_base() {
-        let table = ChunkTable { tier: Tier::Raw, rows: 0, base: 100, unit: 10, digest: false };
+        let table = ChunkTable { tier: Tier::Raw, rows: 0, base: 100, unit: 10, scale: None, digest: false };
         assert_eq!([90, 91, 99, 100, 101, 110].map(|at| table.ceil(at)), [-1, 0, 0, 0, 1, 1]);
         assert_eq!(table.ceil(i64::MIN), -922_337_203_685_477_590);
         assert_eq!(table.time(3), 130);

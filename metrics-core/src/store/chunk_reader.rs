@@ -1,6 +1,7 @@
 //! Reading a chunk's tables: the rows of some series in a span of time, column by column.
 
-use duckdb::{Connection, params};
+use arrow::array::RecordBatch;
+use duckdb::{Connection, ToSql};
 
 use super::chunk::{Chunk, ChunkTable, table_name};
 use super::error::{During, StoreError};
@@ -54,6 +55,9 @@ impl<'a> BucketBatch<'a> {
     }
 }
 
+/// Tables up to which a result is made at once rather than streamed: streaming costs a fraction of a millisecond.
+const MATERIALIZED_ROWS: u64 = 1_000_000;
+
 /// Reads the rows of a table in a range. Batches come in the table's order: by series, then by time.
 fn scan(
     connection: &Connection,
@@ -67,22 +71,26 @@ fn scan(
     let name = table_name(chunk.id, table.tier);
     let (from, to) = (table.ceil(range.from), table.ceil(range.to));
     let mut rows = 0;
-    let mut consume = |stream: duckdb::ArrowStream<'_>| -> Result<(), StoreError> {
-        for batch in stream {
-            let batch = batch.during(action)?;
-            rows += batch.num_rows() as u64;
-            each(&Columns::of(&batch))?;
-        }
-        Ok(())
+    let mut take = |batch: RecordBatch| {
+        rows += batch.num_rows() as u64;
+        each(&Columns::of(&batch))
     };
-    if range.low == range.high {
-        let sql = format!("SELECT {columns} FROM {name} WHERE series = ? AND t >= ? AND t < ?");
-        let mut statement = connection.prepare_cached(&sql).during(action)?;
-        consume(statement.stream_arrow(params![range.low.0, from, to]).during(action)?)?;
+    let condition = if range.low == range.high { "series = ?" } else { "series BETWEEN ? AND ?" };
+    let sql = format!("SELECT {columns} FROM {name} WHERE {condition} AND t >= ? AND t < ?");
+    let mut statement = connection.prepare_cached(&sql).during(action)?;
+    let series = [range.low.0, range.high.0];
+    let series = if range.low == range.high { &series[..1] } else { &series[..] };
+    let parameters: Vec<&dyn ToSql> =
+        series.iter().map(|id| id as &dyn ToSql).chain([&from as &dyn ToSql, &to as &dyn ToSql]).collect();
+    if range.low == range.high || table.rows <= MATERIALIZED_ROWS {
+        statement.execute(&parameters[..]).during(action)?;
+        while let Some(batch) = statement.step().during(action)? {
+            take(RecordBatch::from(&batch))?;
+        }
     } else {
-        let sql = format!("SELECT {columns} FROM {name} WHERE series BETWEEN ? AND ? AND t >= ? AND t < ?");
-        let mut statement = connection.prepare_cached(&sql).during(action)?;
-        consume(statement.stream_arrow(params![range.low.0, range.high.0, from, to]).during(action)?)?;
+        for batch in statement.stream_arrow(&parameters[..]).during(action)? {
+            take(batch.during(action)?)?;
+        }
     }
     Ok(rows)
 }
@@ -97,7 +105,8 @@ pub(crate) fn scan_raw(
 ) -> Result<u64, StoreError> {
     debug_assert_eq!(table.tier, Tier::Raw);
     scan(connection, chunk, table, "series, t, value", range, |columns| {
-        each(RawBatch { table, series: columns.u64s(0)?, t: columns.i64s(1)?, values: columns.f64s(2)? })
+        let values = columns.values(2, table)?;
+        each(RawBatch { table, series: columns.u64s(0)?, t: columns.i64s(1)?, values: &values })
     })
 }
 

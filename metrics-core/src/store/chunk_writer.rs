@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{BinaryBuilder, Float64Array, Int64Array, UInt64Array};
+use arrow::array::{ArrayRef, BinaryBuilder, Float64Array, Int64Array, UInt64Array};
 use duckdb::Connection;
 
 use super::chunk::{Chunk, ChunkId, ChunkTable, series_table_name, table_name};
+use super::encoding::{Encoding, scaled};
 use super::error::{During, StoreError};
 use super::head::{append, record_batch};
 use super::memtable::Row;
@@ -161,21 +162,21 @@ impl RollupBuffer {
 }
 
 impl<'c> ChunkWriter<'c> {
-    /// Creates the tables of a chunk whose times are all `base` plus a multiple of `unit`, which must be positive.
+    /// Creates the tables of a chunk whose points all fit an encoding.
     /// Rollups of the tiers in `digests` carry sketches; see [`digest_tiers`].
     pub(crate) fn create(
         connection: &'c Connection,
         id: ChunkId,
-        base: i64,
-        unit: i64,
+        encoding: Encoding,
         wanted: Rollups,
         digests: &[Tier],
     ) -> Result<Self, StoreError> {
-        create_table(connection, id, Tier::Raw, false)?;
+        create_raw_table(connection, id, encoding)?;
         let digest = |tier: Tier| digests.contains(&tier) || (tier.may_have_digest() && wanted == Rollups::All);
         Tier::ROLLUPS.into_iter().try_for_each(|tier| create_table(connection, id, tier, digest(tier)))?;
         create_series_table(connection, id)?;
-        let raw = ChunkTable { tier: Tier::Raw, rows: 0, base, unit, digest: false };
+        let Encoding { base, unit, scale } = encoding;
+        let raw = ChunkTable { tier: Tier::Raw, rows: 0, base, unit, scale, digest: false };
         Ok(Self {
             connection,
             chunk: Chunk { id, first_at: i64::MAX, last_at: i64::MIN, points: 0, tables: vec![raw] },
@@ -269,7 +270,7 @@ impl<'c> ChunkWriter<'c> {
         let batch = record_batch(vec![
             ("series", Arc::new(UInt64Array::from(std::mem::take(&mut self.raw.series)))),
             ("t", Arc::new(Int64Array::from(std::mem::take(&mut self.raw.times)))),
-            ("value", Arc::new(Float64Array::from(std::mem::take(&mut self.raw.values)))),
+            ("value", self.values()?),
         ]);
         append(self.connection, &table_name(self.chunk.id, Tier::Raw), batch)?;
         for rollup in &mut self.rollups {
@@ -279,6 +280,15 @@ impl<'c> ChunkWriter<'c> {
             rollup.write_when_full(self.connection, self.chunk.id)?;
         }
         Ok(())
+    }
+
+    /// The buffered values as they are stored.
+    fn values(&mut self) -> Result<ArrayRef, StoreError> {
+        let values = std::mem::take(&mut self.raw.values);
+        let Some(scale) = self.chunk.tables[0].scale else { return Ok(Arc::new(Float64Array::from(values))) };
+        let whole: Option<Vec<i64>> = values.iter().map(|&value| scaled(value, scale)).collect();
+        let unfit = || StoreError::new("cannot write a chunk", format!("a value is no multiple of 1/{scale}"));
+        Ok(Arc::new(Int64Array::from(whole.ok_or_else(unfit)?)))
     }
 
     /// Writes what is left, drops the rollups that do not pay, and describes the chunk.
@@ -300,6 +310,7 @@ impl<'c> ChunkWriter<'c> {
                 rows: rollup.written,
                 base: 0,
                 unit,
+                scale: None,
                 digest: rollup.with_digest,
             });
         }
@@ -318,7 +329,14 @@ pub(crate) fn digest_tiers(points: u64, rows: impl Fn(Tier) -> u64) -> Vec<Tier>
     Tier::ROLLUPS.into_iter().filter(pays).collect()
 }
 
-/// Creates the table of a tier.
+fn create_raw_table(connection: &Connection, chunk: ChunkId, encoding: Encoding) -> Result<(), StoreError> {
+    let name = table_name(chunk, Tier::Raw);
+    let value = if encoding.scale.is_some() { "BIGINT" } else { "DOUBLE" };
+    let sql = format!("CREATE TABLE {name}(series UBIGINT NOT NULL, t BIGINT NOT NULL, value {value} NOT NULL)");
+    connection.execute_batch(&sql).during("cannot create a chunk")
+}
+
+/// Creates the table of a rollup.
 pub(super) fn create_table(
     connection: &Connection,
     chunk: ChunkId,
@@ -326,16 +344,12 @@ pub(super) fn create_table(
     digest: bool,
 ) -> Result<(), StoreError> {
     let name = table_name(chunk, tier);
-    let columns = match tier {
-        Tier::Raw => "value DOUBLE NOT NULL",
-        _ => {
-            "count UBIGINT NOT NULL, sum DOUBLE NOT NULL, m2 DOUBLE NOT NULL, min DOUBLE NOT NULL, \
-             max DOUBLE NOT NULL, first_at BIGINT NOT NULL, first DOUBLE NOT NULL, last_at BIGINT NOT NULL, \
-             last DOUBLE NOT NULL"
-        }
-    };
     let digest = if digest { ", digest BLOB NOT NULL" } else { "" };
-    let sql = format!("CREATE TABLE {name}(series UBIGINT NOT NULL, t BIGINT NOT NULL, {columns}{digest})");
+    let sql = format!(
+        "CREATE TABLE {name}(series UBIGINT NOT NULL, t BIGINT NOT NULL, count UBIGINT NOT NULL, \
+         sum DOUBLE NOT NULL, m2 DOUBLE NOT NULL, min DOUBLE NOT NULL, max DOUBLE NOT NULL, \
+         first_at BIGINT NOT NULL, first DOUBLE NOT NULL, last_at BIGINT NOT NULL, last DOUBLE NOT NULL{digest})"
+    );
     connection.execute_batch(&sql).during("cannot create a chunk")
 }
 
@@ -363,13 +377,6 @@ pub(super) fn append_series_stats(
         ("last", Arc::new(Float64Array::from_iter_values(stats.iter().map(|(_, s)| s.last)))),
     ]);
     append(connection, &series_table_name(chunk), batch)
-}
-
-/// The greatest unit such that all times are `base` plus a multiple of it; `base` is the earliest.
-pub(crate) fn base_and_unit<I: Iterator<Item = i64>>(times: impl Fn() -> I) -> (i64, i64) {
-    let Some(base) = times().min() else { return (0, 1) };
-    let unit = times().fold(0u64, |unit, at| gcd(unit, at.abs_diff(base)));
-    (base, i64::try_from(unit).unwrap_or(1).max(1))
 }
 
 /// The greatest common divisor; of zero and a number, the number.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use duckdb::Connection;
 
 use super::chunk::{Chunk, ChunkId, table_name};
-use super::chunk_writer::{ChunkWriter, Rollups, base_and_unit, digest_tiers, gcd};
+use super::chunk_writer::{ChunkWriter, Rollups, digest_tiers};
 use super::connection::{Database, transaction};
+use super::encoding::Encoding;
 use super::error::{During, StoreError};
 use super::head::Columns;
 use super::memtable::{Memtable, Row, Segment};
@@ -37,11 +38,12 @@ pub(crate) fn write_memtable(
             .iter()
             .map(|&(from, to)| {
                 let runs = || segment.runs_between(SeriesId(0), SeriesId(u64::MAX)).map(|run| run.between(from, to));
-                let (base, unit) = base_and_unit(|| runs().flat_map(|run| run.times.iter().copied()));
+                let times = || runs().flat_map(|run| run.times.iter().copied());
+                let encoding = Encoding::of(times, || runs().flat_map(|run| run.values.iter().copied()));
                 let digests = digest_tiers(runs().map(|run| run.times.len() as u64).sum(), |tier| {
                     runs().map(|run| buckets_in(run.times, tier)).sum()
                 });
-                let mut writer = ChunkWriter::create(connection, next_id(), base, unit, Rollups::ThatPay, &digests)?;
+                let mut writer = ChunkWriter::create(connection, next_id(), encoding, Rollups::ThatPay, &digests)?;
                 runs().flat_map(|run| run.rows()).try_for_each(|row| writer.push(row))?;
                 writer.finish()
             })
@@ -115,9 +117,7 @@ pub(crate) fn merge(
     keep: impl Fn(&Row) -> bool,
 ) -> Result<Option<Chunk>, StoreError> {
     let tables: Vec<_> = chunks.iter().filter_map(|chunk| Some((chunk.id, *chunk.table(Tier::Raw)?))).collect();
-    let base = tables.iter().map(|(_, table)| table.base).min().unwrap_or(0);
-    let unit = tables.iter().fold(0, |unit, (_, t)| gcd(gcd(unit, t.unit.unsigned_abs()), t.base.abs_diff(base)));
-    let unit = i64::try_from(unit).unwrap_or(1).max(1);
+    let encodings: Vec<Encoding> = tables.iter().map(|(_, table)| table.encoding()).collect();
     let rows_of = |tier| chunks.iter().map(|chunk| chunk.table(tier).map_or(chunk.points, |table| table.rows)).sum();
     let digests = digest_tiers(chunks.iter().map(|chunk| chunk.points).sum(), rows_of);
     let action = "cannot read a chunk to merge";
@@ -132,14 +132,14 @@ pub(crate) fn merge(
         let batches = statement.stream_arrow([]).during(action)?.map(move |batch| {
             let batch = batch.during(action)?;
             let columns = Columns::of(&batch);
-            let (series, times, values) = (columns.u64s(0)?, columns.i64s(1)?, columns.f64s(2)?);
+            let (series, times, values) = (columns.u64s(0)?, columns.i64s(1)?, columns.values(2, &table)?);
             let row = |i: usize| Row { series: SeriesId(series[i]), at: table.time(times[i]), value: values[i] };
             Ok((0..series.len()).map(row).collect::<Vec<Row>>())
         });
         sources.push(Source::new(batches));
     }
     transaction(connection, || {
-        let mut writer = ChunkWriter::create(connection, id, base, unit, rollups, &digests)?;
+        let mut writer = ChunkWriter::create(connection, id, Encoding::common(&encodings), rollups, &digests)?;
         let mut kept = false;
         while let Some(row) = next_row(&mut sources, Row::order)? {
             if keep(&row) {
@@ -206,7 +206,7 @@ mod tests {
     use crate::store::chunk::ChunkTable;
 
     fn chunk(id: ChunkId, day: i64, points: u64) -> Arc<Chunk> {
-        let tables = vec![ChunkTable { tier: Tier::Raw, rows: points, base: 0, unit: 1, digest: false }];
+        let tables = vec![ChunkTable { tier: Tier::Raw, rows: points, base: 0, unit: 1, scale: None, digest: false }];
         Arc::new(Chunk { id, first_at: day * MICROS_PER_DAY, last_at: (day + 1) * MICROS_PER_DAY - 1, points, tables })
     }
 

@@ -1,11 +1,13 @@
 //! Head tables: points in the order in which they arrived, durable before anyone is told so.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use duckdb::Connection;
 
+use super::chunk::ChunkTable;
 use super::error::{During, StoreError};
 use super::memtable::Row;
 use super::registry::SeriesId;
@@ -133,6 +135,14 @@ impl<'a> Columns<'a> {
 
     pub(crate) fn f64s(&self, index: usize) -> Result<&'a [f64], StoreError> {
         Ok(self.column::<Float64Array>(index, DataType::Float64)?.values())
+    }
+
+    /// The values of points as they were before they were stored.
+    pub(crate) fn values(&self, index: usize, table: &ChunkTable) -> Result<Cow<'a, [f64]>, StoreError> {
+        Ok(match table.scale {
+            None => Cow::Borrowed(self.f64s(index)?),
+            Some(scale) => self.i64s(index)?.iter().map(|&value| value as f64 / scale as f64).collect(),
+        })
     }
 
     pub(crate) fn blobs(&self, index: usize) -> Result<&'a arrow::array::BinaryArray, StoreError> {

@@ -11,6 +11,7 @@ mod chunk_reader;
 mod chunk_writer;
 mod compaction;
 mod connection;
+mod encoding;
 mod error;
 mod head;
 mod memtable;
@@ -43,13 +44,14 @@ pub(crate) use snapshot::Snapshot;
 pub use check::CheckReport;
 pub use error::{OpenError, StoreError};
 pub use options::Options;
+pub use ownership::Ownership;
 pub use retention::{Keep, RetentionError, RetentionRule};
 pub use transfer::{ExportFormat, ExportFormatError};
 
 use chunk_writer::Rollups;
 use error::During;
 use head::HeadId;
-use ownership::{Ownership, beside};
+use ownership::beside;
 use snapshot::Current;
 
 use crate::rollup::Tier;
@@ -113,6 +115,8 @@ impl Store {
         schema::migrate(&connection, path)?;
         let loaded = catalog::load(&connection).map_err(failed)?;
         let keys = catalog::load_keys(&connection).map_err(failed)?;
+        let heads = Heads { active: loaded.active_head, sealed: loaded.sealed_heads };
+        schema::ensure_points_view(&connection, &heads.all(), &loaded.chunks).map_err(failed)?;
         drop(connection);
         let store = Self {
             next_chunk: AtomicU64::new(loaded.chunks.iter().map(|chunk| chunk.id + 1).max().unwrap_or(1)),
@@ -120,7 +124,7 @@ impl Store {
             database,
             registry: RwLock::new(loaded.registry),
             current: Current::default(),
-            heads: Mutex::new(Heads { active: loaded.active_head, sealed: loaded.sealed_heads }),
+            heads: Mutex::new(heads),
             gate: Mutex::new(()),
             _ownership: ownership,
         };
@@ -237,6 +241,11 @@ impl Store {
         drop((heads, gate));
         self.checkpoint(connection)?;
         if points_left { self.shrink(connection) } else { Ok(()) }
+    }
+
+    /// Waits until the snapshot shows the change of tables that is under way, if any.
+    pub(crate) fn wait_for_publication(&self) {
+        drop(self.heads.lock());
     }
 
     /// Cuts free blocks off the end of the file. DuckDB frees what was dropped in one checkpoint and cuts it off in

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::{OpenError, StoreError};
 
-/// Held as long as the store is open; the lock goes with it, even when the process is killed.
+/// The right to open a store's file, or to put another in its place. An open engine holds it; it goes with the
+/// process, even when that is killed.
 #[derive(Debug)]
-pub(crate) struct Ownership {
+pub struct Ownership {
     _lock: File,
 }
 
@@ -22,7 +23,11 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 impl Ownership {
-    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
+    /// Takes a file, which need not exist yet. A link is to be resolved first: the lock stands beside what is named.
+    ///
+    /// # Errors
+    /// [`OpenError::Owned`] when an engine, in this or another process, has the file open.
+    pub fn take(path: &Path) -> Result<Self, OpenError> {
         let lock_path = beside(path, ".lock");
         let failed = |error: std::io::Error| {
             OpenError::store(path)(StoreError::new(format!("cannot lock {}", lock_path.display()), error))

@@ -74,7 +74,7 @@ pub(crate) fn merge_rollups(
             let mut buffer = RollupBuffer::new(tier, digest);
             merge_tier(database, connection, chunks, tier, &mut buffer, &mut stats, (id, &keep))?;
             let rows = buffer.rows();
-            merged.tables.push(ChunkTable { tier, rows, base: 0, unit: tier.width_micros(), digest });
+            merged.tables.push(ChunkTable { tier, rows, base: 0, unit: tier.width_micros(), scale: None, digest });
             // The finest tier knows best what there is of each series.
             if merged.tables.len() == 1 {
                 create_series_table(connection, id)?;

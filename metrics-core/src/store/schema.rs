@@ -20,9 +20,11 @@ const MIGRATIONS: [&str; 2] = [
     CREATE TABLE head_0(series UBIGINT NOT NULL, ts BIGINT NOT NULL, value DOUBLE NOT NULL);
     INSERT INTO meta VALUES ('store', 'metrics'), ('schema_version', '0');
     ",
-    // Sketches only where they pay: until then every row of these tiers had one.
+    // Sketches only where they pay: until then every row of these tiers had one. Values as whole numbers where
+    // that is exact: until then they were doubles.
     "
     ALTER TABLE chunk_tables ADD COLUMN digest BOOLEAN DEFAULT false;
+    ALTER TABLE chunk_tables ADD COLUMN scale BIGINT;
     UPDATE chunk_tables SET digest = tier IN ('hour', 'day');
     ",
 ];
@@ -91,6 +93,22 @@ fn version(connection: &Connection) -> Result<Found, StoreError> {
     Ok(values.first().and_then(|value| value.parse().ok()).map_or(Found::Foreign, Found::Version))
 }
 
+/// Creates the view `points` where a file has none: a new one, and one of before the first chunk.
+pub(crate) fn ensure_points_view(
+    connection: &Connection,
+    heads: &[u64],
+    chunks: &[std::sync::Arc<Chunk>],
+) -> Result<(), StoreError> {
+    let count = "SELECT count(*) FROM duckdb_views() WHERE NOT internal AND view_name = 'points'";
+    let found: u64 = connection.query_row(count, [], |row| row.get(0)).during("cannot list the views")?;
+    if found > 0 {
+        return Ok(());
+    }
+    replace_points_view(connection, heads, chunks)?;
+    // As after a migration: no schema change stays in the log.
+    connection.execute_batch("CHECKPOINT").during("cannot checkpoint after creating the view points")
+}
+
 /// Creates anew the view `points`, the store as its owner's SQL sees it: timestamp, name, labels (JSON), value.
 pub(crate) fn replace_points_view(
     connection: &Connection,
@@ -101,7 +119,8 @@ pub(crate) fn replace_points_view(
     let chunks = chunks.iter().filter_map(|chunk| {
         let raw = chunk.table(Tier::Raw)?;
         let table = table_name(chunk.id, Tier::Raw);
-        Some(format!("SELECT series, {} + t * {} AS ts, value FROM {table}", raw.base, raw.unit))
+        let value = raw.encoding().value_sql();
+        Some(format!("SELECT series, {} + t * {} AS ts, {value} AS value FROM {table}", raw.base, raw.unit))
     });
     let union: Vec<String> = heads.chain(chunks).collect();
     let sql = format!(

@@ -10,6 +10,7 @@ mod naive;
 mod naive_tests;
 mod ownership;
 mod properties;
+mod retained;
 mod scenario;
 mod tiers;
 mod writes;

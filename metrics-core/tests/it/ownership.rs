@@ -172,3 +172,22 @@ fn the_points_view_shows_every_point_to_any_duckdb_client() {
     let first = row("1969-07-20 20:17:40.5", r#"{"dc":"eu","host":"it's \"a\""}"#, -1.25);
     assert_eq!(rows, [first, row("1970-01-01 00:00:00", "{}", 0.5)]);
 }
+
+#[test]
+fn a_file_without_chunks_has_the_points_view_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("m.duckdb");
+    store_with_a_point(&path).close().expect("closes");
+    let database = duckdb::Connection::open(&path).expect("is a DuckDB database");
+    let values: f64 = database.query_row("SELECT sum(value) FROM points", [], |row| row.get(0)).expect("has the view");
+    assert_eq!(values, 0.5);
+    drop(database);
+    // One written before files had it from the start gets it when it is opened.
+    let database = duckdb::Connection::open(&path).expect("is a DuckDB database");
+    database.execute_batch("DROP VIEW points").expect("drops the view");
+    drop(database);
+    Engine::open(&path).expect("opens").close().expect("closes");
+    let database = duckdb::Connection::open(&path).expect("is a DuckDB database");
+    let count: u64 = database.query_row("SELECT count(*) FROM points", [], |row| row.get(0)).expect("has the view");
+    assert_eq!(count, 1);
+}

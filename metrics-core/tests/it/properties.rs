@@ -123,13 +123,13 @@ fn play(scenario: &Scenario) -> Result<(), TestCaseError> {
 const SHRINK_MS: u32 = 30_000;
 
 /// So many scenarios unless the environment asks for another number.
-fn cases(usual: u32) -> ProptestConfig {
+pub(crate) fn cases(usual: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual);
     ProptestConfig { cases, max_shrink_time: SHRINK_MS, ..ProptestConfig::default() }
 }
 
 proptest! {
-    #![proptest_config(cases(100))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn prop_every_answer_equals_the_naive_models_before_and_after_compaction_and_reopening(
@@ -140,7 +140,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(20))]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn prop_every_answer_from_rollups_equals_the_naive_models_with_late_points_on_top(

@@ -1,13 +1,23 @@
 //! What the command line takes.
 
+mod file;
+mod store;
+mod values;
+mod window;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use metrics_core::{Labels, MetricName, parse_duration_micros};
+use metrics_core::MetricName;
+
+pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
+pub(crate) use store::StoreArgs;
+pub(crate) use window::WindowArgs;
 
 use crate::simulator::MOST_METRICS;
+use values::{duration, finite, interval, label, metric_name};
 
 /// What the help ends with.
 const EXAMPLES: &str = "\
@@ -74,6 +84,16 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// Compare every rollup with the points that it sums up
     Check(CheckArgs),
+    /// Copy the store into a new file, which is a store itself
+    Backup(BackupArgs),
+    /// Put a backup in the place of the store
+    Restore(RestoreArgs),
+    /// Write points into a Parquet, CSV or Arrow file
+    Export(ExportArgs),
+    /// Delete points, with their part in every rollup
+    Delete(DeleteArgs),
+    /// Drop what retention rules do not keep
+    Retain(RetainArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -106,6 +126,8 @@ pub(crate) struct ServeArgs {
     /// Further host name under which the server may be called (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +147,8 @@ pub(crate) struct IngestArgs {
     /// Stop at the first bad line
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -149,6 +173,8 @@ pub(crate) struct PostArgs {
     /// Label of the point, as key=value (repeatable)
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -168,6 +194,8 @@ pub(crate) struct SimulateArgs {
     /// Seed of the random numbers: the same seed gives the same walk; without it every run is another
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -179,21 +207,16 @@ pub(crate) struct ListArgs {
     pub(crate) filters: Vec<String>,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
     #[command(flatten)]
     pub(crate) print: PrintArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
-    /// Build rollups that differ anew from their points
-    #[arg(long)]
-    pub(crate) repair: bool,
     #[command(flatten)]
-    pub(crate) print: PrintArgs,
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -202,6 +225,8 @@ pub(crate) struct QueryArgs {
     pub(crate) window: WindowArgs,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +239,8 @@ pub(crate) struct PlotArgs {
     /// Lines of the chart; without it those of the terminal, at most 30
     #[arg(long, value_name = "LINES")]
     pub(crate) height: Option<usize>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -231,107 +258,6 @@ pub(crate) enum Format {
     Ndjson,
 }
 
-/// What is asked for: the parameters of `GET /v1/query`.
-#[derive(Debug, Args)]
-pub(crate) struct WindowArgs {
-    /// Metrics
-    #[arg(required = true, value_name = "NAME")]
-    pub(crate) names: Vec<String>,
-    /// Width of the windows: minute, hour, day, week, month, a duration such as 15s or 6h, raw, or auto
-    #[arg(long, value_name = "WIDTH")]
-    pub(crate) per: Option<String>,
-    /// Most windows that --per auto makes
-    #[arg(long, value_name = "N")]
-    pub(crate) points: Option<String>,
-    /// Start: RFC 3339, a date, an epoch number, or relative such as now-7d [default: 24 hours
-    /// before the end; a plot starts no earlier than the first point]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// End, not included [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
-    /// What to compute, with commas: avg min max sum count first last stddev median p95 p99.9 rate increase
-    #[arg(long, value_name = "LIST")]
-    pub(crate) agg: Option<String>,
-    /// Label filter: host=a, host!=a, host=~web.*, host!~web.* (repeatable)
-    #[arg(long = "where", value_name = "FILTER")]
-    pub(crate) filters: Vec<String>,
-    /// Labels whose values are kept apart, with commas; * keeps every series apart
-    #[arg(long, value_name = "LABELS")]
-    pub(crate) group_by: Option<String>,
-    /// What windows without points show: none, null, zero, previous or linear
-    #[arg(long, value_name = "FILL")]
-    pub(crate) fill: Option<String>,
-    /// IANA zone of days, weeks and months, and of printed tables and axes
-    #[arg(long, value_name = "ZONE")]
-    pub(crate) tz: Option<String>,
-    /// Order in time: asc or desc
-    #[arg(long, value_name = "ORDER")]
-    pub(crate) order: Option<String>,
-    /// Most windows, or raw points, of a series
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<String>,
-    /// Tell how the answer was made
-    #[arg(long)]
-    pub(crate) explain: bool,
-}
-
-impl WindowArgs {
-    /// The options as the pairs of a query string.
-    pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs: Vec<(&'static str, String)> = self.names.iter().map(|name| ("name", name.clone())).collect();
-        pairs.extend(self.filters.iter().map(|filter| ("where", filter.clone())));
-        let single = [
-            ("per", &self.per),
-            ("points", &self.points),
-            ("from", &self.from),
-            ("to", &self.to),
-            ("agg", &self.agg),
-            ("group_by", &self.group_by),
-            ("fill", &self.fill),
-            ("tz", &self.tz),
-            ("order", &self.order),
-            ("limit", &self.limit),
-        ];
-        pairs.extend(single.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
-        pairs.extend(self.explain.then(|| ("explain", "true".to_owned())));
-        pairs
-    }
-}
-
-fn metric_name(text: &str) -> Result<MetricName, String> {
-    MetricName::new(text).map_err(|error| error.to_string())
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("use key=value, such as host=a")?;
-    Labels::new([(name, value)]).map_err(|error| error.to_string())?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-fn finite(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(value),
-        _ => Err("a finite number is required, such as 21.5".into()),
-    }
-}
-
-/// A duration; zero too.
-fn duration(text: &str) -> Result<Duration, String> {
-    if matches!(text, "0" | "0s") {
-        return Ok(Duration::ZERO);
-    }
-    let micros = parse_duration_micros(text).map_err(|error| error.to_string())?;
-    Ok(Duration::from_micros(micros.get().unsigned_abs()))
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        short if short < Duration::from_millis(1) => Err("at least 1ms is required".into()),
-        long => Ok(long),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -341,25 +267,6 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn options_become_the_pairs_of_the_http_api() {
-        let line = "metrics-cli query cpu mem --per hour --agg avg,p95 --where host=a --where dc!=eu --group-by host --tz UTC --explain";
-        let Command::Query(query) = Cli::parse_from(line.split(' ')).command else { panic!("a query") };
-        let pairs = query.window.pairs();
-        let expected = [
-            ("name", "cpu"),
-            ("name", "mem"),
-            ("where", "host=a"),
-            ("where", "dc!=eu"),
-            ("per", "hour"),
-            ("agg", "avg,p95"),
-            ("group_by", "host"),
-            ("tz", "UTC"),
-            ("explain", "true"),
-        ];
-        assert_eq!(pairs, expected.map(|(key, value)| (key, value.to_owned())));
     }
 
     #[test]
@@ -375,6 +282,12 @@ mod tests {
             "ingest",
             "query",
             "list --format xml",
+            "list --threads 0",
+            "list --memory-limit 1MiB",
+            "list --retention cpu",
+            "export",
+            "export out.csv --where host",
+            "delete",
             "post  1",
         ] {
             let error = Cli::try_parse_from(["metrics-cli"].into_iter().chain(line.split(' '))).expect_err(line);

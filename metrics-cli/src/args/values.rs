@@ -1,0 +1,43 @@
+//! How single values of the command line are read.
+
+use std::time::Duration;
+
+use metrics_core::{LabelFilter, Labels, MetricName, parse_duration_micros};
+
+pub(super) fn metric_name(text: &str) -> Result<MetricName, String> {
+    MetricName::new(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("use key=value, such as host=a")?;
+    Labels::new([(name, value)]).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+pub(super) fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        _ => Err("a finite number is required, such as 21.5".into()),
+    }
+}
+
+/// A duration; zero too.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") {
+        return Ok(Duration::ZERO);
+    }
+    let micros = parse_duration_micros(text).map_err(|error| error.to_string())?;
+    Ok(Duration::from_micros(micros.get().unsigned_abs()))
+}
+
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_millis(1) => Err("at least 1ms is required".into()),
+        long => Ok(long),
+    }
+}
+
+/// A label filter.
+pub(super) fn filter(text: &str) -> Result<LabelFilter, String> {
+    text.parse::<LabelFilter>().map_err(|error| error.to_string())
+}

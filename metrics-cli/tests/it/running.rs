@@ -1,0 +1,57 @@
+//! A server in a process of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::program::{Program, Ran};
+
+/// A running server. Ends with the test, whatever its outcome.
+pub(crate) struct Server {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start(program: &Program, options: &str) -> Self {
+        let mut command = program.command(&format!("serve --listen 127.0.0.1:0 {options}"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("the server says when it is ready");
+        let url =
+            line.trim_end().strip_prefix("listening on ").unwrap_or_else(|| panic!("not ready: {line:?}")).to_owned();
+        Self { child, stdout, url }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill is here");
+        assert!(status.success());
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").expect("a URL")
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("the server ends");
+    }
+
+    /// What else it printed, and how it ended.
+    pub(crate) fn wait(mut self) -> Ran {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut stdout).expect("UTF-8");
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("UTF-8");
+        Ran { code: self.child.wait().expect("the server ends").code(), stdout, stderr }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
