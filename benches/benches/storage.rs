@@ -9,7 +9,8 @@ use anyhow::Result;
 use clap::Parser;
 use metrics_benches::{Workload, cpu_seconds, median_ms, memory_mib};
 use metrics_core::{
-    Aggregate, Engine, GroupBy, LabelFilter, MICROS_PER_DAY, Options, Per, QueryRequest, Resolution, Timestamp,
+    Aggregate, Engine, GroupBy, LabelFilter, MICROS_PER_DAY, MICROS_PER_HOUR, Options, Per, QueryRequest, Resolution,
+    Timestamp,
 };
 
 /// Measures the store beside plain SQL.
@@ -131,6 +132,7 @@ fn load_engine(path: &Path, mut workload: Workload, points: usize) -> Result<Eng
     let begun = Instant::now();
     engine.close()?;
     let closed = begun.elapsed();
+    report_tables(path, points)?;
     let begun = Instant::now();
     let engine = Engine::open(path)?;
     println!(
@@ -140,6 +142,33 @@ fn load_engine(path: &Path, mut workload: Workload, points: usize) -> Result<Eng
         engine.stats().chunks
     );
     Ok(engine)
+}
+
+/// Bytes of the blocks that are in use: those of the points' tables, and those of everything else. The rest of the
+/// file is free blocks, which the next chunks take.
+fn report_tables(path: &Path, points: usize) -> Result<()> {
+    let connection = duckdb::Connection::open(path)?;
+    let (block, used): (u64, u64) =
+        connection.query_row("SELECT block_size, used_blocks FROM pragma_database_size()", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut statement =
+        connection.prepare("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'chunk_%_raw'")?;
+    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let of_points: Vec<String> = names
+        .iter()
+        .map(|name| format!("SELECT block_id FROM pragma_storage_info('{name}') WHERE persistent"))
+        .collect();
+    let sql = format!("SELECT count(DISTINCT block_id) FROM ({}) WHERE block_id >= 0", of_points.join(" UNION ALL "));
+    let raw: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
+    let per_point = |blocks: u64| (blocks * block) as f64 / points as f64;
+    println!(
+        "store: blocks in use {:.2} bytes/point, of these the points' {:.2}, rollups and the rest {:.2}",
+        per_point(used),
+        per_point(raw),
+        per_point(used - raw)
+    );
+    Ok(())
 }
 
 fn load_plain(path: &Path, mut workload: Workload, points: usize) -> Result<duckdb::Connection> {
@@ -170,14 +199,17 @@ fn plain_rows(connection: &duckdb::Connection, sql: &str) -> Result<usize> {
 }
 
 fn questions(end: i64, hosts: usize) -> Vec<Question> {
-    let day = end - MICROS_PER_DAY;
+    // The last whole hour, and the day before it: most questions end there, two at the last point.
+    let hour_end = end.div_euclid(MICROS_PER_HOUR) * MICROS_PER_HOUR;
+    let (day, odd_day) = (hour_end - MICROS_PER_DAY, end - MICROS_PER_DAY);
     let one = hosts / 2;
     let metric = |metric: usize| vec![Workload::metric_name(metric)];
     let all: Vec<String> = (0..METRICS).map(Workload::metric_name).collect();
     let host = LabelFilter::equal("host", Workload::host_name(one));
     let series = one as u64 + 3 * hosts as u64;
     let request = |names: Vec<String>, from: i64, per, agg, filter: Option<LabelFilter>, group_by| {
-        let times = (Timestamp::clamped(from), Timestamp::clamped(end));
+        let to = if from == odd_day { end } else { hour_end };
+        let times = (Timestamp::clamped(from), Timestamp::clamped(to));
         let mut request = QueryRequest::new(names, times.0, times.1).expect("valid names");
         request.per = Per::Every(per);
         request.aggregates = vec![agg];
@@ -193,8 +225,8 @@ fn questions(end: i64, hosts: usize) -> Vec<Question> {
     };
     let (minute, hour) = ("60000000", "3600000000");
     let p95 = "p95".parse().expect("an aggregate");
-    let in_metric = format!("series BETWEEN {} AND {} AND ts >= {day}", 3 * hosts, 4 * hosts - 1);
-    let in_series = format!("series = {series} AND ts >= {day}");
+    let in_metric = format!("series BETWEEN {} AND {} AND ts >= {day} AND ts < {hour_end}", 3 * hosts, 4 * hosts - 1);
+    let in_series = format!("series = {series} AND ts >= {day} AND ts < {hour_end}");
     let by_series = GroupBy::Series;
     vec![
         Question {
@@ -210,12 +242,12 @@ fn questions(end: i64, hosts: usize) -> Vec<Question> {
         Question {
             name: "Q2 hour averages, one series, all the time",
             ask: ask(request(metric(3), 0, Resolution::Hour, Aggregate::Avg, Some(host.clone()), GroupBy::Nothing)),
-            sql: windows(hour, "avg(value)", format!("series = {series}"), ""),
+            sql: windows(hour, "avg(value)", format!("series = {series} AND ts < {hour_end}"), ""),
         },
         Question {
             name: "Q2 day averages, one series, all the time",
             ask: ask(request(metric(3), 0, Resolution::Day, Aggregate::Avg, Some(host.clone()), GroupBy::Nothing)),
-            sql: windows("86400000000", "avg(value)", format!("series = {series}"), ""),
+            sql: windows("86400000000", "avg(value)", format!("series = {series} AND ts < {hour_end}"), ""),
         },
         Question {
             name: "Q3 hour averages, one metric, hosts apart, the last day",
@@ -225,7 +257,24 @@ fn questions(end: i64, hosts: usize) -> Vec<Question> {
         Question {
             name: "Q4 hour averages, every series apart, the last day",
             ask: ask(request(all.clone(), day, Resolution::Hour, Aggregate::Avg, None, by_series.clone())),
-            sql: windows(hour, "avg(value)", format!("ts >= {day}"), "series,"),
+            sql: windows(hour, "avg(value)", format!("ts >= {day} AND ts < {hour_end}"), "series,"),
+        },
+        Question {
+            name: "Q2 hour averages, one series, 24 hours to the last point",
+            ask: ask(request(
+                metric(3),
+                odd_day,
+                Resolution::Hour,
+                Aggregate::Avg,
+                Some(host.clone()),
+                GroupBy::Nothing,
+            )),
+            sql: windows(hour, "avg(value)", format!("series = {series} AND ts >= {odd_day}"), ""),
+        },
+        Question {
+            name: "Q4 hour averages, every series apart, 24 hours to the last point",
+            ask: ask(request(all.clone(), odd_day, Resolution::Hour, Aggregate::Avg, None, by_series.clone())),
+            sql: windows(hour, "avg(value)", format!("ts >= {odd_day}"), "series,"),
         },
         Question {
             name: "Q5 95th percentile per hour, one series, the last day",

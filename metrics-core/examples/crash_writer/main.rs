@@ -2,8 +2,9 @@
 //!
 //! `crash_writer FILE FIRST SEED HEAD_POINTS` opens the store and prints `open`; then for each batch, before it is
 //! handed over, `send FIRST COUNT`, and when its ticket has resolved, `ack FIRST COUNT`. Several batches are under way
-//! at once and, with an odd seed, another thread compacts all the time. It ends by itself only when it cannot open
-//! the store (exit code 1, the reason on stderr) or nobody reads what it prints.
+//! at once and, with an odd seed, another thread compacts, deletes and applies retention all the time. It ends by
+//! itself only when it cannot open the store (exit code 1, the reason on stderr), the store fails, or nobody reads
+//! what it prints.
 
 mod numbered;
 
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::process::ExitCode;
 
-use metrics_core::{Batch, Engine, Labels, MetricName, Options, Point, SeriesKey, WriteTicket};
+use metrics_core::{Batch, Engine, Labels, MetricName, Options, Point, SeriesKey, StoreError, Timestamp, WriteTicket};
 
 /// Most points in a batch.
 const MOST_POINTS: u64 = 120;
@@ -25,22 +26,22 @@ fn main() -> ExitCode {
     let mut number = |what: &str| numbers.next().unwrap_or_else(|| panic!("the argument {what} is missing"));
     let (first, seed, head_points) = (number("FIRST"), number("SEED"), number("HEAD_POINTS"));
     let head_points = usize::try_from(head_points).expect("a small number");
-    let engine = match Engine::open_with(path, Options { head_points, ..Options::default() }) {
-        Ok(engine) => engine,
-        Err(error) => {
-            writeln!(std::io::stderr(), "{error}").expect("stderr is open");
-            return ExitCode::FAILURE;
-        }
-    };
+    let everything = "scratch: raw=1d, minute=1d, quarter=1d, hour=1d, day=1d".parse().expect("a retention rule");
+    let engine =
+        match Engine::open_with(path, Options { head_points, retention: vec![everything], ..Options::default() }) {
+            Ok(engine) => engine,
+            Err(error) => {
+                writeln!(std::io::stderr(), "{error}").expect("stderr is open");
+                return ExitCode::FAILURE;
+            }
+        };
     if seed % 2 == 1 {
         let engine = engine.clone();
         // A failure ends the process, which its parent notices.
         std::thread::spawn(move || {
-            loop {
-                if let Err(error) = engine.compact() {
-                    writeln!(std::io::stderr(), "{error}").expect("stderr is open");
-                    std::process::exit(1);
-                }
+            if let Err(error) = tidy_for_ever(&engine) {
+                writeln!(std::io::stderr(), "{error}").expect("stderr is open");
+                std::process::exit(1);
             }
         });
     }
@@ -50,6 +51,25 @@ fn main() -> ExitCode {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Compacts, and lets chunks be written anew without the points of another metric, deleted or past their retention.
+fn tidy_for_ever(engine: &Engine) -> Result<(), StoreError> {
+    let scratch = MetricName::new("scratch").expect("a short name");
+    for round in 0.. {
+        let key = SeriesKey::new(scratch.clone(), Labels::empty());
+        let point = |number| Point::of(key.clone(), numbered::time(number), 1.0).expect("finite");
+        // Only a closed engine refuses a small batch, and nobody closes it.
+        let ticket = engine.write((0..200).map(point).collect::<Batch>()).expect("an open engine takes a batch");
+        drop(ticket);
+        engine.compact()?;
+        if round % 2 == 0 {
+            engine.delete(&scratch, &[], Timestamp::MIN, Timestamp::MAX)?;
+        } else {
+            engine.apply_retention()?;
+        }
+    }
+    Ok(())
 }
 
 fn write_for_ever(engine: &Engine, first: u64, seed: u64) -> std::io::Result<()> {

@@ -143,3 +143,37 @@ fn a_filled_day_without_points_stands_between_its_neighbours() {
         );
     }
 }
+
+#[test]
+fn the_first_and_the_last_instant_are_ordinary_points() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let engine = Engine::open(folder.path().join("m.duckdb")).expect("opens");
+    let last = Timestamp::MAX.saturating_add_micros(-1);
+    for (time, value) in [(last, 3.0), (Timestamp::MIN, 1.0), (Timestamp::EPOCH, 2.0)] {
+        engine
+            .write(Point::new("ticks", time, value).expect("a point"))
+            .expect("takes a point")
+            .wait()
+            .expect("commits");
+    }
+    for compacted in [false, true] {
+        if compacted {
+            engine.compact().expect("compacts");
+        }
+        let mut request = QueryRequest::new(["ticks"], Timestamp::MIN, Timestamp::MAX).expect("a name");
+        request.per = Per::Raw;
+        assert_eq!(answer(&engine, &request).time, [Timestamp::MIN, Timestamp::EPOCH, last]);
+        let days = [Timestamp::MIN, Timestamp::EPOCH, at("9999-12-31")];
+        for (per, zone, starts) in [
+            (Per::Every(Resolution::Hour), Tz::UTC, [Timestamp::MIN, Timestamp::EPOCH, at("9999-12-31T23:00:00Z")]),
+            (Per::Every(Resolution::Day), Tz::UTC, days),
+            (Per::Every(Resolution::Month), Tz::UTC, [Timestamp::MIN, Timestamp::EPOCH, at("9999-12-01")]),
+            (Per::Every(Resolution::Week), Tz::UTC, [Timestamp::MIN, at("1969-12-29"), at("9999-12-27")]),
+        ] {
+            (request.per, request.zone) = (per, zone);
+            let series = answer(&engine, &request);
+            assert_eq!((series.time.as_slice(), compacted), (&starts[..], compacted));
+            assert_eq!(series.column(Aggregate::Avg).expect("asked for"), [1.0, 2.0, 3.0].map(Some));
+        }
+    }
+}
