@@ -34,8 +34,8 @@ struct Arguments {
 }
 
 const METRICS: usize = 10;
-/// Ticks in one write.
-const TICKS: usize = 20;
+/// Points in one write, or one tick where that has more.
+const WRITE_POINTS: usize = 20_000;
 
 /// Asks the store; gives back how many rows it answered.
 type Ask = Box<dyn Fn(&Engine) -> Result<usize>>;
@@ -116,7 +116,7 @@ fn load_engine(path: &Path, mut workload: Workload, points: usize) -> Result<Eng
     let mut cost = Cost { wall: Duration::ZERO, cpu: 0.0 };
     let mut left = points.div_ceil(workload.series());
     while left > 0 {
-        let ticks = TICKS.min(left);
+        let ticks = (WRITE_POINTS / workload.series()).clamp(1, left);
         left -= ticks;
         let batch = workload.next_batch(ticks);
         let (begun, cpu) = (Instant::now(), cpu_seconds().unwrap_or(f64::NAN));
@@ -177,7 +177,7 @@ fn load_plain(path: &Path, mut workload: Workload, points: usize) -> Result<duck
     let mut cost = Cost { wall: Duration::ZERO, cpu: 0.0 };
     let mut left = points.div_ceil(workload.series());
     while left > 0 {
-        let ticks = TICKS.min(left);
+        let ticks = (WRITE_POINTS / workload.series()).clamp(1, left);
         left -= ticks;
         let batch = workload.next_record_batch(ticks);
         let (begun, cpu) = (Instant::now(), cpu_seconds().unwrap_or(f64::NAN));

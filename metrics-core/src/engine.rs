@@ -246,8 +246,8 @@ impl Engine {
         self.inner.maintenance.run_and_wait()
     }
 
-    /// Compares every rollup with the points that it sums up, computed once more in another way; `repair` rebuilds
-    /// chunks that differ. Points in memory have no rollups yet. Blocks for about as long as reading everything.
+    /// Compares every rollup with the points that it sums up (where retention dropped these, with the finest rollup
+    /// left), computed once more in another way; `repair` rebuilds chunks that differ and have their points. Points in memory have no rollups yet. Blocks for about as long as reading everything.
     ///
     /// # Errors
     /// [`StoreError`] when the store fails or is closed.
@@ -256,7 +256,8 @@ impl Engine {
     }
 
     /// Deletes the points of a metric's series that pass every filter and lie in `[from, to)`, with their part in all
-    /// rollups; gives back how many. Points written while it runs may stay. Blocks.
+    /// rollups; gives back how many. Where retention has dropped the points, whole days (UTC) that start in the span
+    /// go. Points written while it runs may stay. Blocks.
     ///
     /// # Errors
     /// [`StoreError`] when the store fails or is closed.

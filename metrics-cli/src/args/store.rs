@@ -19,7 +19,7 @@ const LEAST_WAL_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct StoreArgs {
     /// Memory that DuckDB may take for scans, sorts and caches; past it, it spills to disk; at least
-    /// 64MiB [env: METRICS_MEMORY_LIMIT] [default: 512MiB]
+    /// 64MiB [env: METRICS_MEMORY_LIMIT] [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = memory_bytes, help_heading = HEADING)]
     memory_limit: Option<u64>,
     /// Threads that DuckDB uses for one statement [env: METRICS_THREADS] [default: the machine's
@@ -110,7 +110,7 @@ type Parse<T> = fn(&str) -> Result<T, String>;
 
 fn setting<T>(
     given: Option<T>,
-    env: impl Fn(&str) -> Option<OsString>,
+    env: &impl Fn(&str) -> Option<OsString>,
     key: &str,
     parse: Parse<T>,
 ) -> Result<Option<T>, WrongUsage> {

@@ -31,7 +31,8 @@ pub(crate) async fn run(args: RestoreArgs, target: PathBuf, options: Options) ->
 fn restore(backup: &Path, target: &Path, force: bool, options: Options) -> anyhow::Result<u64> {
     let source = open_backup(backup)?;
     // Behind a link stands the file that is to be replaced; the link stays.
-    let target = if target.is_symlink() { fs::canonicalize(target)? } else { target.to_owned() };
+    let led_to = || fs::canonicalize(target).with_context(|| format!("{} leads nowhere", target.display()));
+    let target = if target.is_symlink() { led_to()? } else { target.to_owned() };
     let ownership = Ownership::take(&target)?;
     if target.exists() {
         ensure!(fs::canonicalize(&target)? != fs::canonicalize(backup)?, "{} is the store itself", backup.display());

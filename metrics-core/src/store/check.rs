@@ -24,7 +24,8 @@ pub struct CheckReport {
 }
 
 impl Store {
-    /// Checks every chunk that has points, and with `repair` rebuilds those that differ.
+    /// Checks every chunk: rollups against its points, or where retention dropped those against its finest rollup.
+    /// With `repair`, chunks that differ and have points are written anew.
     pub(crate) fn check(&self, connection: &Connection, repair: bool) -> Result<CheckReport, StoreError> {
         let mut report = CheckReport::default();
         let chunks = Arc::clone(&self.snapshot().chunks);
@@ -33,9 +34,11 @@ impl Store {
             let mut differences = self.check_series(connection, chunk)?;
             for table in chunk.tables.iter().filter(|table| table.tier != Tier::Raw) {
                 report.buckets += table.rows;
+                let finest = chunk.tables[0].tier;
                 differences += match chunk.table(Tier::Raw) {
                     Some(_) => count(connection, &against_points(chunk, table.tier))?,
-                    None => 0,
+                    None if table.tier == finest => 0,
+                    None => count(connection, &against_finer(chunk, finest, table.tier))?,
                 };
             }
             report.differences += differences;
@@ -71,6 +74,21 @@ impl Store {
 
 fn count(connection: &Connection, sql: &str) -> Result<u64, StoreError> {
     connection.query_row(sql, [], |row| row.get(0)).during("cannot check a chunk")
+}
+
+/// Counts the rows of a rollup that differ from the finest rollup of a chunk without points.
+fn against_finer(chunk: &Chunk, finest: Tier, tier: Tier) -> String {
+    let ratio = tier.width_micros() / finest.width_micros();
+    format!(
+        "WITH expected AS (SELECT series, (t - ((t % {ratio}) + {ratio}) % {ratio}) // {ratio} AS bucket, \
+             sum(count) AS n, sum(sum) AS s, sum(abs(sum)) AS scale, min(min) AS low, max(max) AS high \
+             FROM {finer} GROUP BY ALL) \
+         SELECT count(*) FROM expected e FULL JOIN {rollup} r ON e.series = r.series AND e.bucket = r.t \
+         WHERE e.n IS DISTINCT FROM r.count OR e.low IS DISTINCT FROM r.min OR e.high IS DISTINCT FROM r.max \
+         OR abs(e.s - r.sum) > 1e-9 * e.scale",
+        finer = table_name(chunk.id, finest),
+        rollup = table_name(chunk.id, tier),
+    )
 }
 
 /// Counts the rows of a rollup that differ from the points. Sums may differ by rounding: they are added in another

@@ -132,7 +132,7 @@ pub(crate) fn merge(
         let batches = statement.stream_arrow([]).during(action)?.map(move |batch| {
             let batch = batch.during(action)?;
             let columns = Columns::of(&batch);
-            let (series, times, values) = (columns.u64s(0)?, columns.i64s(1)?, columns.values(2, &table)?);
+            let (series, times, values) = (columns.u64s(0)?, columns.i64s(1)?, columns.values(2, table)?);
             let row = |i: usize| Row { series: SeriesId(series[i]), at: table.time(times[i]), value: values[i] };
             Ok((0..series.len()).map(row).collect::<Vec<Row>>())
         });

@@ -22,6 +22,9 @@ pub type Keep = Option<Duration>;
 /// How long the metrics that a pattern takes are kept, tier by tier. A tier that is kept longer than a finer one
 /// answers alone where that one is gone; the coarsest that is left answers for times before its own end.
 ///
+/// A tier that a rule does not name is kept for ever: `raw=30d` alone makes a rollup per minute, which may take more
+/// room than rare points did. To save room, name the fine rollups too: `raw=30d, minute=30d, quarter=365d`.
+///
 /// ```
 /// use metrics_core::RetentionRule;
 /// let rule: RetentionRule = "cpu*: raw=30d, minute=365d".parse().unwrap();

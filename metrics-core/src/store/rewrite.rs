@@ -43,8 +43,8 @@ impl Store {
         self.next_chunk.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Deletes points that are in chunks; those still in memory the caller has moved there. A bucket of a chunk
-    /// whose points retention dropped goes when it starts in the span. Gives back how many points went.
+    /// Deletes points that are in chunks; those still in memory the caller has moved there. Of a chunk
+    /// whose points retention dropped go the buckets of its coarsest tier that start in the span, with all in them. Gives back how many points went.
     pub(crate) fn delete(&self, connection: &Connection, doomed: &Doomed) -> Result<u64, StoreError> {
         let mut deleted = 0;
         let chunks = Arc::clone(&self.snapshot().chunks);
@@ -85,7 +85,10 @@ impl Store {
         if chunk.table(Tier::Raw).is_some() {
             compaction::merge(&self.database, connection, old, id, rollups, |row| keep(row.series, row.at))
         } else {
-            merge_rollups(&self.database, connection, old, id, |bucket| keep(bucket.series, bucket.start))
+            // All tiers keep or lose the same spans: those of the coarsest, by their starts.
+            let width = chunk.tables.last().map_or(1, |table| table.tier.width_micros());
+            let start = |at: i64| at.div_euclid(width) * width;
+            merge_rollups(&self.database, connection, old, id, |bucket| keep(bucket.series, start(bucket.start)))
         }
     }
 

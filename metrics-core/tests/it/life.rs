@@ -164,6 +164,24 @@ fn retention_drops_points_and_keeps_rollups_exact() {
 }
 
 #[test]
+fn deleting_where_the_points_are_gone_takes_whole_days_of_every_tier() {
+    let rules = vec!["cpu: raw=1d, minute=2d".parse().expect("a rule")];
+    let options = Options { retention: rules, clock: || at(DAYS * MICROS_PER_DAY), ..Options::default() };
+    let (_folder, engine) = filled(options);
+    let cpu = engine.metric_names()[0].clone();
+    let (from, to) = (3 * MICROS_PER_DAY + MICROS_PER_HOUR, 5 * MICROS_PER_DAY + MICROS_PER_HOUR);
+    assert_eq!(engine.delete(&cpu, &[], at(from), at(to)).expect("deletes"), 2 * 2 * 1_440);
+    for per in [Resolution::Hour, Resolution::Day] {
+        let of_days: Vec<i64> = counts(&engine, "cpu", per).iter().map(|(day, _, _)| *day).collect();
+        assert!(of_days.contains(&3) && of_days.contains(&6), "{per}: {of_days:?}");
+        assert!(!of_days.contains(&4) && !of_days.contains(&5), "{per}: {of_days:?}");
+        let sum: f64 = counts(&engine, "cpu", per).iter().map(|(_, n, _)| n).sum();
+        assert_eq!(sum, 10.0 * 2_880.0);
+    }
+    assert_eq!(engine.check(false).expect("checks").differences, 0);
+}
+
+#[test]
 fn retention_of_everything_leaves_nothing_and_frees_its_space() {
     let every = "*: raw=1d, minute=1d, quarter=1d, hour=1d, day=1d".parse().expect("a rule");
     let options = Options { retention: vec![every], clock: || at(0), ..Options::default() };

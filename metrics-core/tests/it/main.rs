@@ -13,5 +13,6 @@ mod properties;
 mod retained;
 mod scenario;
 mod tiers;
+mod values;
 mod writes;
 mod zones;
