@@ -98,15 +98,17 @@ const DEFAULT_SPAN_MICROS: i64 = crate::model::MICROS_PER_DAY;
 /// # Errors
 /// [`ParamError::Time`] or [`ParamError::Relative`] with the parameter's name.
 pub fn parse_time(key: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, ParamError> {
+    // A plus sign in a query string that was not escaped arrives as a blank.
     let Some(distance) = text.trim().strip_prefix("now") else {
-        return Timestamp::parse(text).map_err(|source| ParamError::Time { key, source });
+        let zoned = text.rsplit_once(' ').filter(|(time, _)| time.contains('T'));
+        let with_plus = || zoned.and_then(|(time, zone)| Timestamp::parse(&format!("{time}+{zone}")).ok());
+        return Timestamp::parse(text).or_else(|source| with_plus().ok_or(ParamError::Time { key, source }));
     };
     let micros = |digits: &str| {
         parse_duration_micros(digits)
             .map(std::num::NonZeroI64::get)
             .map_err(|source| ParamError::Relative { key, source })
     };
-    // A plus sign in a query string that was not escaped arrives as a blank.
     Ok(match distance.split_at_checked(1) {
         None => now,
         Some(("-", span)) => now.saturating_add_micros(-micros(span)?),
@@ -282,6 +284,14 @@ mod tests {
         assert_eq!(request.from.to_string(), "2024-02-01T12:00:00Z");
         assert_eq!((request.to, request.limit, request.per), (now(), 100_000, Per::Auto { points: 500 }));
         assert_eq!(request.resolution().expect("windows").to_string(), "5m");
+    }
+
+    #[test]
+    fn a_plus_that_arrived_as_a_blank_is_understood() {
+        let time = |text| parse_time("from", text, now()).map(|time| time.to_string());
+        assert_eq!(time("2024-02-02T12:00:00 01:00"), Ok("2024-02-02T11:00:00Z".into()));
+        assert_eq!(time("now 1h"), Ok("2024-02-02T13:00:00Z".into()));
+        assert!(time("2024-02-02T12:00:00 tomorrow").is_err());
     }
 
     #[test]

@@ -271,3 +271,20 @@ fn a_store_of_the_first_schema_is_migrated_and_answers() {
         engine.close().expect("closes");
     }
 }
+
+#[test]
+fn the_write_ahead_log_stays_bounded_under_small_writes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let limit = 256 << 10;
+    let options = Options { wal_limit_bytes: limit, ..Options::default() };
+    let engine = Engine::open_with(folder.path().join("m.duckdb"), options).expect("opens");
+    let mut longest = 0;
+    for write in 0..1_500 {
+        let batch: Batch = (0..20).map(|i| Point::new("load", at(write * 20 + i), 0.5).expect("a point")).collect();
+        engine.write(batch).expect("takes").wait().expect("stores");
+        longest = longest.max(engine.stats().wal_bytes);
+    }
+    assert!(longest > limit, "the log was never long enough to matter: {longest}");
+    assert!(longest < 4 * limit, "{longest}");
+    assert_eq!(engine.stats().points, 30_000);
+}
