@@ -18,6 +18,7 @@ mod zone;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -72,7 +73,13 @@ fn start_log(cli: &Cli) {
         }),
         None => EnvFilter::builder().with_default_directive(usual.into()).from_env_lossy(),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(coloured)
+        .with_target(false)
+        .init();
 }
 
 /// Runs a command; false when it ended well but not everything it was given was good.

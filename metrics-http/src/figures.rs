@@ -11,6 +11,7 @@ use crate::router::Route;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
     Malformed,
+    Partial,
     TooLarge,
     Unsupported,
     Forbidden,
@@ -28,8 +29,9 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All of them with the words that the figures use.
-    pub(crate) const ALL: [(Self, &'static str); 14] = [
+    pub(crate) const ALL: [(Self, &'static str); 15] = [
         (Self::Malformed, "malformed"),
+        (Self::Partial, "partial"),
         (Self::TooLarge, "too_large"),
         (Self::Unsupported, "unsupported"),
         (Self::Forbidden, "forbidden"),
@@ -82,6 +84,10 @@ pub(crate) struct Figures {
     rejected: [AtomicU64; Reason::ALL.len()],
     /// Points whose commit was answered.
     pub(crate) points_accepted: AtomicU64,
+    /// Bad lines of line protocol.
+    pub(crate) lines_rejected: AtomicU64,
+    /// Text fields of line protocol, which hold no number.
+    pub(crate) strings_skipped: AtomicU64,
     /// Open connections.
     pub(crate) connections: AtomicUsize,
     /// Connections closed at once because there were too many.
@@ -97,6 +103,8 @@ impl Figures {
             durations: Route::ALL.iter().map(|_| Durations::default()).collect(),
             rejected: std::array::from_fn(|_| AtomicU64::new(0)),
             points_accepted: AtomicU64::new(0),
+            lines_rejected: AtomicU64::new(0),
+            strings_skipped: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             connections_refused: AtomicU64::new(0),
             started: SystemTime::now(),

@@ -67,23 +67,11 @@ impl BodyFormat {
     /// # Errors
     /// 415 names what is taken; for curl's default type it shows the header to add.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
-        let Some(text) = joined(headers, &CONTENT_TYPE)?.filter(|text| !text.trim().is_empty()) else {
-            return Ok(Self::Json);
-        };
-        let mut parts = text.split(';').map(str::trim);
-        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-        for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
-            let value = value.trim_matches('"');
-            if name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") {
-                let value: String = value.chars().take(32).collect();
-                return Err(Failure::unsupported(format!("charset {value} is not supported: send UTF-8")));
-            }
-        }
-        match essence.as_str() {
-            "application/json" => Ok(Self::Json),
+        match content_type(headers)?.as_str() {
+            "" | "application/json" => Ok(Self::Json),
             "application/x-ndjson" => Ok(Self::Ndjson),
             "text/csv" => Ok(Self::Csv),
-            "application/x-www-form-urlencoded" => Err(Failure::unsupported(
+            FORM => Err(Failure::unsupported(
                 "content type application/x-www-form-urlencoded holds no points: \
                  add the header \"Content-Type: application/json\" (curl: -H 'Content-Type: application/json')",
             )),
@@ -95,6 +83,27 @@ impl BodyFormat {
             }
         }
     }
+}
+
+/// The content type of forms, which curl sends where it is told no other.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What `Content-Type` says without its parameters, in small letters; empty where it says nothing.
+///
+/// # Errors
+/// 415 for a charset other than UTF-8.
+pub(crate) fn content_type(headers: &HeaderMap) -> Result<String, Failure> {
+    let text = joined(headers, &CONTENT_TYPE)?.unwrap_or_default();
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+        let value = value.trim_matches('"');
+        if name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") {
+            let value: String = value.chars().take(32).collect();
+            return Err(Failure::unsupported(format!("charset {value} is not supported: send UTF-8")));
+        }
+    }
+    Ok(essence)
 }
 
 impl Coding {

@@ -58,6 +58,11 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, Reason::Malformed, message)
     }
 
+    /// 400: some lines are wrong, the others are stored.
+    pub(crate) fn partial(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Reason::Partial, message)
+    }
+
     /// 403.
     pub(crate) fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, Reason::Forbidden, message)
@@ -141,8 +146,13 @@ impl Failure {
         self.reason
     }
 
-    pub(crate) fn into_reply(self) -> Reply {
-        let body = ErrorBody { message: &self.message, errors: self.rows.iter().map(RowBody::of).collect() };
+    pub(crate) fn into_reply(self, dialect: Dialect) -> Reply {
+        let body = ErrorBody {
+            error: (dialect == Dialect::InfluxV1).then_some(&*self.message),
+            code: (dialect == Dialect::InfluxV2).then(|| influx_code(self.status)),
+            message: &self.message,
+            errors: self.rows.iter().map(RowBody::of).collect(),
+        };
         let mut reply = serialized(self.status, &body);
         for (name, value) in self.headers {
             reply.headers_mut().insert(name, value);
@@ -151,9 +161,38 @@ impl Failure {
     }
 }
 
+/// In whose words a refusal is told: clients of other servers look for fields of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `message`.
+    Own,
+    /// InfluxDB 1: `error`, and our `message`.
+    InfluxV1,
+    /// InfluxDB 2: `code` and `message`.
+    InfluxV2,
+}
+
+/// InfluxDB 2's word for a status (docs.influxdata.com/influxdb/v2/api, "Error").
+fn influx_code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::METHOD_NOT_ALLOWED => "method not allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "request too large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported media type",
+        StatusCode::TOO_MANY_REQUESTS => "too many requests",
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "unavailable",
+        status if status.is_client_error() => "invalid",
+        _ => "internal error",
+    }
+}
+
 /// The body of every refusal.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     message: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<RowBody<'a>>,
@@ -218,7 +257,7 @@ mod tests {
     use super::*;
 
     fn told(failure: Failure) -> (u16, Option<String>, String) {
-        let reply = failure.into_reply();
+        let reply = failure.into_reply(Dialect::Own);
         let retry = reply.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("a number").to_owned());
         (reply.status().as_u16(), retry, String::from_utf8(reply.into_body().to_vec()).expect("JSON"))
     }

@@ -20,8 +20,8 @@ use percent_encoding::percent_decode_str;
 use crate::app::App;
 use crate::figures::Reason;
 use crate::negotiate;
-use crate::respond::{Failure, Reply};
-use crate::routes;
+use crate::respond::{Dialect, Failure, Reply};
+use crate::routes::{self, influx::Version};
 
 /// Answers shorter than this are not worth compressing, in bytes.
 const GZIP_MIN_BYTES: usize = 1_400;
@@ -45,12 +45,15 @@ pub(crate) enum Route {
     Labels,
     LabelValues,
     OwnMetrics,
+    LinesV1,
+    LinesV2,
+    InfluxQuery,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -63,6 +66,9 @@ impl Route {
         Self::Labels,
         Self::LabelValues,
         Self::OwnMetrics,
+        Self::LinesV1,
+        Self::LinesV2,
+        Self::InfluxQuery,
         Self::Unknown,
     ];
 
@@ -81,6 +87,9 @@ impl Route {
             Self::Labels => "/v1/labels",
             Self::LabelValues => "/v1/labels/{label}",
             Self::OwnMetrics => "/metrics",
+            Self::LinesV1 => "/write",
+            Self::LinesV2 => "/api/v2/write",
+            Self::InfluxQuery => "/query",
             Self::Unknown => "unknown",
         }
     }
@@ -88,8 +97,23 @@ impl Route {
     /// The methods that it takes.
     fn allow(self) -> &'static str {
         match self {
-            Self::Metrics => "GET, HEAD, POST",
+            Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
+            Self::LinesV1 | Self::LinesV2 => "POST",
             _ => "GET, HEAD",
+        }
+    }
+
+    /// Routes whose `POST` writes points.
+    fn is_write(self) -> bool {
+        matches!(self, Self::Metrics | Self::LinesV1 | Self::LinesV2)
+    }
+
+    /// How its refusals are told.
+    fn dialect(self) -> Dialect {
+        match self {
+            Self::LinesV1 | Self::InfluxQuery => Dialect::InfluxV1,
+            Self::LinesV2 => Dialect::InfluxV2,
+            _ => Dialect::Own,
         }
     }
 
@@ -151,14 +175,14 @@ pub(crate) async fn answer(app: &Arc<App>, local: IpAddr, request: Request<Incom
     if head.method == Method::POST
         && let Err(failure) = &result
     {
-        if route == Route::Metrics {
+        if route.is_write() {
             app.figures.rejected(failure.reason());
         }
         if failure.reason() != Reason::Slow {
             crate::body::discard(&mut body, &head.headers).await;
         }
     }
-    let mut reply = result.unwrap_or_else(Failure::into_reply);
+    let mut reply = result.unwrap_or_else(|failure| failure.into_reply(route.dialect()));
     app.access.mark(&head.headers, reply.headers_mut());
     let reply = finish(app, &head, reply).await;
     let elapsed = started.elapsed();
@@ -209,6 +233,9 @@ async fn dispatch(
         Route::Labels => routes::read::labels(app).await,
         Route::LabelValues => routes::read::label_values(app, params.get("label")).await,
         Route::OwnMetrics => routes::own_metrics::figures(app).await,
+        Route::LinesV1 => routes::influx::write(app, head, body, Version::V1).await,
+        Route::LinesV2 => routes::influx::write(app, head, body, Version::V2).await,
+        Route::InfluxQuery => routes::influx::query(app, head, body).await,
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }

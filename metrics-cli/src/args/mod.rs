@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use metrics_core::MetricName;
+use metrics_core::wire::line::Precision;
 
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
 pub(crate) use store::StoreArgs;
@@ -141,6 +142,9 @@ pub(crate) struct IngestArgs {
     /// Metric's name for CSV files without a name column
     #[arg(long, value_name = "NAME", value_parser = metric_name)]
     pub(crate) name: Option<MetricName>,
+    /// Unit of the timestamps in line protocol: ns (the default), us, ms or s
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) precision: Option<Precision>,
     /// Label added to every point, as key=value (repeatable)
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
@@ -157,6 +161,8 @@ pub(crate) enum FileFormat {
     Csv,
     Ndjson,
     Json,
+    /// InfluxDB's line protocol
+    Line,
 }
 
 #[derive(Debug, Args)]

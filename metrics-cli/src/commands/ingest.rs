@@ -10,12 +10,12 @@ use metrics_core::wire::Chunk;
 use metrics_core::wire::csv::CsvOptions;
 use tokio::sync::mpsc;
 
-use crate::args::{FileFormat, IngestArgs};
+use crate::args::IngestArgs;
 use crate::backend::{Backend, Upload};
-use crate::ingest::{Progress, Source};
+use crate::ingest::{Progress, ReadOptions, Source};
 use crate::output::{WrongUsage, counted, grouped, note};
 
-/// Rows in one batch.
+/// Rows read, and points sent, at a time.
 const BATCH_ROWS: usize = 10_000;
 /// Batches that were read and wait to be sent.
 const READ_AHEAD: usize = 4;
@@ -25,8 +25,7 @@ const SHOWN_ERRORS: u64 = 20;
 /// What is to be loaded: every file is open, so that a name that is wrong makes no new store.
 pub(crate) struct Prepared {
     sources: Vec<Source>,
-    format: FileFormat,
-    options: CsvOptions,
+    options: ReadOptions,
     strict: bool,
 }
 
@@ -34,19 +33,27 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(args: IngestArgs) -> anyhow::Result<Prepared> {
     let labels = Labels::new(args.label).map_err(|error| WrongUsage(format!("--label: {error}")))?;
     let sources = args.files.iter().map(|path| Source::open(path)).collect::<anyhow::Result<_>>()?;
-    Ok(Prepared { sources, format: args.format, options: CsvOptions { name: args.name, labels }, strict: args.strict })
+    let csv = CsvOptions { name: args.name, labels };
+    let options = ReadOptions { format: args.format, csv, precision: args.precision };
+    Ok(Prepared { sources, options, strict: args.strict })
 }
 
 /// Loads every file. True when no line was bad.
 pub(crate) async fn run(prepared: Prepared, backend: &Backend) -> anyhow::Result<bool> {
-    let Prepared { sources, format, options, strict } = prepared;
+    let Prepared { sources, options, strict } = prepared;
     let progress = Progress::default();
-    let mut load =
-        Load { upload: Upload::new(backend), bar: bar(&sources), progress: progress.clone(), strict, bad_lines: 0 };
+    let mut load = Load {
+        upload: Upload::new(backend),
+        bar: bar(&sources),
+        progress: progress.clone(),
+        strict,
+        bad_lines: 0,
+        skipped_strings: 0,
+    };
     let start = Instant::now();
     let mut result = Ok(());
     for source in sources {
-        result = load.file(source, format, &options).await;
+        result = load.file(source, &options).await;
         if result.is_err() {
             break;
         }
@@ -55,6 +62,9 @@ pub(crate) async fn run(prepared: Prepared, backend: &Backend) -> anyhow::Result
     let settled = load.upload.settle().await;
     load.bar.finish_and_clear();
     report(load.upload.stored(), load.bad_lines, start.elapsed());
+    if load.skipped_strings > 0 {
+        note(format_args!("{} without a number skipped", counted(load.skipped_strings, "text field")));
+    }
     result.and(settled)?;
     backend.after_bulk(load.upload.stored()).await?;
     Ok(load.bad_lines == 0)
@@ -92,30 +102,33 @@ struct Load<'a> {
     progress: Progress,
     strict: bool,
     bad_lines: u64,
+    skipped_strings: u64,
 }
 
 impl Load<'_> {
     /// Reads on a thread of its own while earlier batches are written.
-    async fn file(&mut self, source: Source, format: FileFormat, options: &CsvOptions) -> anyhow::Result<()> {
+    async fn file(&mut self, source: Source, options: &ReadOptions) -> anyhow::Result<()> {
         let name = source.name.clone();
         let (sender, mut chunks) = mpsc::channel(READ_AHEAD);
         let (options, progress) = (options.clone(), self.progress.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let mut reader = source.reader(format, &options, progress)?;
+            let mut reader = source.reader(&options, progress)?;
             while let Some(chunk) = reader.next_chunk(BATCH_ROWS)? {
                 if sender.blocking_send(chunk).is_err() {
                     break;
                 }
             }
-            anyhow::Ok(())
+            anyhow::Ok(reader.skipped_strings())
         });
         while let Some(chunk) = chunks.recv().await {
             self.chunk(&name, chunk).await?;
         }
-        reading.await?.map_err(|error| match error.is::<WrongUsage>() || error.to_string().contains(&name) {
-            true => error,
-            false => error.context(name),
-        })
+        self.skipped_strings +=
+            reading.await?.map_err(|error| match error.is::<WrongUsage>() || error.to_string().contains(&name) {
+                true => error,
+                false => error.context(name),
+            })?;
+        Ok(())
     }
 
     async fn chunk(&mut self, name: &str, chunk: Chunk) -> anyhow::Result<()> {
@@ -129,7 +142,10 @@ impl Load<'_> {
                 self.bar.suspend(|| note(format_args!("{name}: {error}")));
             }
         }
-        self.upload.send(chunk.batch).await?;
+        // A line may have many points.
+        for batch in chunk.batch.split(BATCH_ROWS) {
+            self.upload.send(batch).await?;
+        }
         self.bar.set_position(self.progress.load(Ordering::Relaxed));
         self.bar.set_message(counted(self.upload.stored(), "point"));
         Ok(())

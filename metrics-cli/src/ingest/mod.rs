@@ -3,4 +3,4 @@
 mod json_elements;
 mod source;
 
-pub(crate) use source::{Progress, Source};
+pub(crate) use source::{Progress, ReadOptions, Source};

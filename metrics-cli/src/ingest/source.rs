@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use metrics_core::wire::csv::{CsvOptions, CsvReader};
-use metrics_core::wire::json::LinesReader;
+use metrics_core::wire::json;
+use metrics_core::wire::line::{self, LineOptions, Precision};
 use metrics_core::wire::{Chunk, DecodeError, Place};
 use metrics_core::{Batch, LabelError, Labels, SeriesKey, Timestamp};
 use serde::de::IgnoredAny;
@@ -20,6 +21,14 @@ use crate::output::WrongUsage;
 
 /// Bytes read at a time, and looked at to tell formats apart.
 const BUFFER_BYTES: usize = 256 << 10;
+
+/// What the command line says about every file.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadOptions {
+    pub(crate) format: FileFormat,
+    pub(crate) csv: CsvOptions,
+    pub(crate) precision: Option<Precision>,
+}
 
 /// Bytes read so far of all sources together.
 pub(crate) type Progress = Arc<AtomicU64>;
@@ -66,27 +75,35 @@ impl Source {
         Ok(Self { name, bytes, path: path.to_owned(), input: Box::new(file) })
     }
 
-    /// Starts to read points. `options` holds what the command line says about every file.
-    pub(crate) fn reader(self, format: FileFormat, options: &CsvOptions, progress: Progress) -> anyhow::Result<Reader> {
+    /// Starts to read points.
+    pub(crate) fn reader(self, options: &ReadOptions, progress: Progress) -> anyhow::Result<Reader> {
         let Self { name, bytes, path, input } = self;
         let mut input = BufReader::with_capacity(BUFFER_BYTES, Counting { inner: input, progress });
-        let format = match format {
+        let ReadOptions { format, csv, precision } = options;
+        let format = match *format {
             FileFormat::Auto => detect(&path, &mut input).with_context(|| format!("reading {name} failed"))?,
             chosen => chosen,
         };
-        if format != FileFormat::Csv && options.name.is_some() {
+        if format != FileFormat::Line && precision.is_some() {
+            return Err(WrongUsage(format!("--precision is for line protocol: {name} is in another format")).into());
+        }
+        if format != FileFormat::Csv && csv.name.is_some() {
             return Err(WrongUsage(format!("--name is for CSV files: the points of {name} have their own")).into());
         }
         let now = Timestamp::now();
         let rows = match format {
             FileFormat::Csv => Rows::Csv(
-                CsvReader::new(input, options.clone())
+                CsvReader::new(input, csv.clone())
                     .map_err(|error| unusable(&name, bytes.and(path.file_stem()), &error))?,
             ),
-            FileFormat::Json => Rows::Elements(LinesReader::new(BufReader::new(JsonElements::new(input)), now)),
-            FileFormat::Ndjson | FileFormat::Auto => Rows::Lines(LinesReader::new(input, now)),
+            FileFormat::Json => Rows::Elements(json::LinesReader::new(BufReader::new(JsonElements::new(input)), now)),
+            FileFormat::Ndjson | FileFormat::Auto => Rows::Lines(json::LinesReader::new(input, now)),
+            FileFormat::Line => {
+                let options = LineOptions { precision: precision.unwrap_or_default(), now };
+                Rows::LineProtocol(line::LinesReader::new(input, options))
+            }
         };
-        Ok(Reader { rows, labels: options.labels.clone() })
+        Ok(Reader { rows, labels: csv.labels.clone() })
     }
 }
 
@@ -109,8 +126,9 @@ pub(crate) struct Reader {
 
 enum Rows {
     Csv(CsvReader<Input>),
-    Lines(LinesReader<Input>),
-    Elements(LinesReader<BufReader<JsonElements<Input>>>),
+    Lines(json::LinesReader<Input>),
+    Elements(json::LinesReader<BufReader<JsonElements<Input>>>),
+    LineProtocol(line::LinesReader<Input>),
 }
 
 impl Reader {
@@ -120,12 +138,21 @@ impl Reader {
             Rows::Csv(reader) => return Ok(reader.next_batch(most)?),
             Rows::Lines(reader) => reader.next_batch(most)?,
             Rows::Elements(reader) => reader.next_batch(most)?.map(by_index),
+            Rows::LineProtocol(reader) => reader.next_batch(most)?,
         };
         let Some(mut chunk) = chunk else { return Ok(None) };
         if !self.labels.is_empty() {
             chunk.batch = labelled(chunk.batch, &self.labels)?;
         }
         Ok(Some(chunk))
+    }
+
+    /// Text fields met so far, which hold no number.
+    pub(crate) fn skipped_strings(&self) -> u64 {
+        match &self.rows {
+            Rows::LineProtocol(reader) => reader.skipped_strings(),
+            _ => 0,
+        }
     }
 }
 
@@ -160,6 +187,7 @@ fn detect(path: &Path, input: &mut impl BufRead) -> io::Result<FileFormat> {
     match ending.as_deref() {
         Some("csv") => return Ok(FileFormat::Csv),
         Some("ndjson" | "jsonl") => return Ok(FileFormat::Ndjson),
+        Some("lp" | "line") => return Ok(FileFormat::Line),
         _ => {}
     }
     let start = input.fill_buf()?;
@@ -194,13 +222,22 @@ mod tests {
         assert_eq!(format_of("a.json", "{\"name\":\"a\"}\n{\"name\":\"b\"}\n"), FileFormat::Ndjson);
         assert_eq!(format_of("-", "timestamp,value\n"), FileFormat::Csv);
         assert_eq!(format_of("a.txt", ""), FileFormat::Csv);
+        assert_eq!(format_of("a.lp", "{}"), FileFormat::Line);
+        assert_eq!(format_of("a.Line", ""), FileFormat::Line);
     }
 
-    fn read(format: FileFormat, content: &'static str, labels: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
-        let options = CsvOptions { name: None, labels: Labels::new(labels.iter().copied()).expect("valid") };
-        let input: Box<dyn Read + Send> = Box::new(content.as_bytes());
-        let source = Source { name: "test".into(), bytes: None, path: "-".into(), input };
-        let mut reader = source.reader(format, &options, Progress::default()).expect("a reader");
+    fn source(content: impl Into<Vec<u8>>) -> Source {
+        let input: Box<dyn Read + Send> = Box::new(io::Cursor::new(content.into()));
+        Source { name: "test".into(), bytes: None, path: "-".into(), input }
+    }
+
+    fn options(format: FileFormat, labels: &[(&str, &str)]) -> ReadOptions {
+        let csv = CsvOptions { name: None, labels: Labels::new(labels.iter().copied()).expect("valid") };
+        ReadOptions { format, csv, precision: None }
+    }
+
+    fn read(format: FileFormat, content: impl Into<Vec<u8>>, labels: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        let mut reader = source(content).reader(&options(format, labels), Progress::default()).expect("a reader");
         let (mut points, mut errors) = (Vec::new(), Vec::new());
         while let Some(chunk) = reader.next_chunk(2).expect("readable") {
             points.extend(chunk.batch.points().map(|(key, at, value)| format!("{key} {at} {value}")));
@@ -220,6 +257,56 @@ mod tests {
     }
 
     #[test]
+    fn line_protocol_is_read_in_parts_with_the_lines_of_the_file() {
+        let text = "a v=1,w=2i 1000\nbad\n\n# no \"\nb s=\"x\ny, \\\"z=\n\",v=3 1000\nb v=\nc v=4 1000";
+        let (points, errors) = read(FileFormat::Line, text, &[("dc", "eu")]);
+        let at = "{dc=\"eu\"} 1970-01-01T00:00:00.000001Z";
+        let expected = [format!("a_v{at} 1"), format!("a_w{at} 2"), format!("b_v{at} 3"), format!("c_v{at} 4")];
+        assert_eq!(points, expected);
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert!(errors[0].starts_with("line 2: no field") && errors[1].starts_with("line 8: v: "), "{errors:?}");
+    }
+
+    #[test]
+    fn line_protocol_cut_anywhere_is_read_as_the_whole() {
+        let parts =
+            ["m v=1 1000\n", "m s=\"a\nb\",v=2 1000\n", "n\"=x,v=3 1000\n", "m,t=\"x v=4 1000\r\n", "\n", "z\n"];
+        for first in 0..parts.len() {
+            for second in 0..parts.len() {
+                let text = format!("\u{feff}{}{}{}{}", parts[first], parts[second], parts[first], parts[5]);
+                let now = LineOptions { precision: Precision::default(), now: Timestamp::now() };
+                let whole = line::decode(text.as_bytes(), &now);
+                let expected: Vec<_> =
+                    whole.batch.points().map(|(key, at, value)| format!("{key} {at} {value}")).collect();
+                let told: Vec<_> = whole.errors.iter().map(ToString::to_string).collect();
+                assert_eq!(read(FileFormat::Line, text.as_str(), &[]), (expected, told), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_lines_and_texts_are_bad_lines_and_those_around_them_are_read() {
+        let long = "x".repeat(line::MAX_LINE_BYTES);
+        let open = format!("m s=\"open\n{}", "m v=2 1000\n".repeat(line::MAX_LINE_BYTES / 11));
+        let text = format!("m v=1 1000\nm s=\"{long}\" 1000\nm v=1 1000\n{open}m v=3 1000\n");
+        let (points, errors) = read(FileFormat::Line, text, &[]);
+        assert_eq!(errors[0], "line 2: longer than 1048576 bytes: split it");
+        assert!(errors.len() == 2 && errors[1].starts_with("line 4: s: the text is not closed"), "{errors:?}");
+        assert_eq!(points.len(), 3 + line::MAX_LINE_BYTES / 11);
+        assert_eq!(points.last().map(String::as_str), Some("m_v 1970-01-01T00:00:00.000001Z 3"));
+    }
+
+    #[test]
+    fn a_precision_counts_and_is_for_line_protocol_only() {
+        let options = |format| ReadOptions { precision: Some(Precision::Seconds), ..options(format, &[]) };
+        let mut reader = source("m v=1 5").reader(&options(FileFormat::Line), Progress::default()).expect("a reader");
+        let chunk = reader.next_chunk(10).expect("readable").expect("a line");
+        assert_eq!(chunk.batch.samples()[0].timestamp.micros(), 5_000_000);
+        let error = source("timestamp,name,value\n").reader(&options(FileFormat::Csv), Progress::default()).err();
+        assert!(error.expect("refused").is::<WrongUsage>());
+    }
+
+    #[test]
     fn labels_of_the_command_line_are_on_every_point_of_every_format() {
         let ndjson = "{\"name\":\"a\",\"value\":1,\"timestamp\":0,\"labels\":{\"dc\":\"x\",\"host\":\"h\"}}\n";
         let csv = "timestamp,name,value,host\n0,a,1,h\n";
@@ -233,10 +320,9 @@ mod tests {
 
     #[test]
     fn a_name_for_points_that_have_one_is_wrong_usage() {
-        let options = CsvOptions { name: Some(MetricName::new("a").expect("valid")), labels: Labels::empty() };
-        let input: Box<dyn Read + Send> = Box::new(&b"{\"name\":\"b\",\"value\":1}\n"[..]);
-        let source = Source { name: "test".into(), bytes: None, path: "-".into(), input };
-        let error = source.reader(FileFormat::Auto, &options, Progress::default()).err().expect("refused");
-        assert!(error.is::<WrongUsage>());
+        let mut options = options(FileFormat::Auto, &[]);
+        options.csv.name = Some(MetricName::new("a").expect("valid"));
+        let error = source("{\"name\":\"b\",\"value\":1}\n").reader(&options, Progress::default()).err();
+        assert!(error.expect("refused").is::<WrongUsage>());
     }
 }

@@ -88,6 +88,29 @@ fn bad_lines_are_told_and_the_good_ones_are_stored() {
 }
 
 #[test]
+fn line_protocol_is_known_by_its_ending_and_told_by_an_option() {
+    let program = Program::new();
+    let lines =
+        "cpu,host=a user=1.5,idle=98i,state=\"ok\" 1706874182\ncpu,host=a user=\ncpu,host=b user=2 1706874183\n";
+    program.file("agent.lp", lines);
+    let ran = program.run("ingest agent.lp --precision s");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.stderr.contains("agent.lp: line 2: user: the value is missing"), "{ran:?}");
+    assert!(ran.stderr.contains("3 points stored") && ran.stderr.contains("1 text field "), "{ran:?}");
+    let ran = program.run_with_input("ingest - --format line --label host=c", "cpu user=3 1706874184000000000\n");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(
+        program.ok("latest"),
+        "name,host,timestamp,value\ncpu_idle,a,2024-02-02T11:43:02Z,98\ncpu_user,a,2024-02-02T11:43:02Z,1.5\n\
+         cpu_user,b,2024-02-02T11:43:03Z,2\ncpu_user,c,2024-02-02T11:43:04Z,3\n"
+    );
+    let ran = program.run("ingest agent.lp --precision m");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let ran = program.run("ingest agent.lp --format csv --precision s");
+    assert!(ran.code == Some(2) && ran.stderr.contains("--precision is for line protocol"), "{ran:?}");
+}
+
+#[test]
 fn strict_stops_at_the_first_bad_line() {
     let program = Program::new();
     program.file("mixed.ndjson", "{\"name\":\"a\",\"value\":1}\n{\"name\":\"a\"}\n{\"name\":\"a\",\"value\":2}\n");

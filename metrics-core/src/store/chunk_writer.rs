@@ -16,6 +16,9 @@ use crate::rollup::{Digest, Partial, Tier};
 /// Rows that are handed to DuckDB at once: one row group.
 const BUFFER_ROWS: usize = 122_880;
 
+/// Buckets that are handed to DuckDB at once: fewer, because they are many times larger than points.
+const BUFFER_BUCKETS: usize = 16_384;
+
 /// A rollup is kept when it has at most one row for so many points. A denser one would cost more bytes than the
 /// points and save little reading.
 const MIN_REDUCTION: u64 = 8;
@@ -115,7 +118,7 @@ impl RollupBuffer {
 
     /// Writes the finished buckets once they are as many as are handed over at once.
     pub(super) fn write_when_full(&mut self, connection: &Connection, chunk: ChunkId) -> Result<(), StoreError> {
-        if self.partials.len() >= BUFFER_ROWS { self.write(connection, chunk) } else { Ok(()) }
+        if self.partials.len() >= BUFFER_BUCKETS { self.write(connection, chunk) } else { Ok(()) }
     }
 
     /// Takes a finer bucket (or a point) in; the bucket it falls into must be the open one or none.

@@ -12,7 +12,15 @@ use super::error::{OpenError, StoreError};
 /// process, even when that is killed.
 #[derive(Debug)]
 pub struct Ownership {
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Ownership {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a process that another thread is just starting, which holds a copy of
+        // every descriptor until it runs its own program. An error leaves what closing does.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// The path of a file that stands beside the store's.
@@ -34,7 +42,7 @@ impl Ownership {
         };
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
+            Ok(()) => Ok(Self { lock }),
             Err(TryLockError::WouldBlock) => Err(OpenError::Owned { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }

@@ -6,12 +6,14 @@
 
 mod cursor;
 mod known;
+mod reader;
 
 use std::fmt;
 use std::str::FromStr;
 
 use cursor::{Cursor, FieldValue};
 use known::{KnownSeries, SourceId};
+pub use reader::{LinesReader, MAX_LINE_BYTES};
 
 use super::error::{Place, RowError, RowErrors, RowFault};
 use super::intern::{MAX_BATCH_SERIES, too_many_series};
@@ -108,8 +110,17 @@ pub struct LineOutcome {
 /// assert_eq!(outcome.errors[0].to_string(), "line 2: value: the value is missing: a number, a boolean or a text in quotes is required");
 /// ```
 pub fn decode(body: &[u8], options: &LineOptions) -> LineOutcome {
+    let mut errors = RowErrors::default();
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let (batch, skipped_strings) = read(body, options, |error| errors.add(error));
+    let (errors, error_count) = errors.into_parts();
+    LineOutcome { batch, errors, error_count, skipped_strings }
+}
+
+/// The points of the good lines and how many text fields they have; bad lines go to `bad`.
+fn read(text: &[u8], options: &LineOptions, mut bad: impl FnMut(RowError)) -> (Batch, u64) {
     let mut reader = LineReader {
-        cursor: Cursor::new(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)),
+        cursor: Cursor::new(text),
         options,
         known: KnownSeries::default(),
         batch: Batch::new(),
@@ -118,16 +129,14 @@ pub fn decode(body: &[u8], options: &LineOptions) -> LineOutcome {
         interned: Vec::new(),
         skipped_strings: 0,
     };
-    let mut errors = RowErrors::default();
     while reader.cursor.next_line() {
         let place = Place::Line(reader.cursor.line());
         if let Err(fault) = reader.take_line() {
             reader.cursor.skip_line();
-            errors.add(fault.at(place));
+            bad(fault.at(place));
         }
     }
-    let (errors, error_count) = errors.into_parts();
-    LineOutcome { batch: reader.batch, errors, error_count, skipped_strings: reader.skipped_strings }
+    (reader.batch, reader.skipped_strings)
 }
 
 /// Where a field's points go.

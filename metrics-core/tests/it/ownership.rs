@@ -1,6 +1,7 @@
 //! Files: who may open them, and which are refused.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use metrics_core::{Engine, OpenError, Point, Timestamp};
 
@@ -30,6 +31,26 @@ fn a_second_engine_in_the_same_process_is_refused_until_the_first_closes() {
     assert_owned(Engine::open(&path), &path);
     engine.close().expect("closes");
     assert_eq!(Engine::open(&path).expect("opens again").stats().points, 1);
+}
+
+#[test]
+fn a_closed_store_opens_again_at_once_while_processes_are_started() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (path, absent) = (folder.path().join("m.duckdb"), folder.path().join("absent").join("m.duckdb"));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // A process that is being started holds, for a moment, every file that this one has open.
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let output = crash_writer().arg(&absent).args(["1", "0", "100"]).output().expect("the writer runs");
+                assert_eq!(output.status.code(), Some(1));
+            }
+        });
+        let results: Vec<_> = (0..30).map(|_| Engine::open(&path).map(|engine| engine.close())).collect();
+        done.store(true, Ordering::Relaxed);
+        let refusals: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+        assert!(refusals.is_empty(), "{} of 30: {:?}", refusals.len(), refusals.first());
+    });
 }
 
 #[cfg(unix)]

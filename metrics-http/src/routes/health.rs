@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::respond::{Reply, json, serialized};
 
+/// The InfluxDB whose way to write points is understood: its clients look for a version here.
+const INFLUX_VERSION: HeaderValue = HeaderValue::from_static("1.8.0");
+
 /// `GET /ping`.
 pub(crate) fn ping() -> Reply {
-    json(StatusCode::OK, r#"{"status":"up"}"#)
+    let mut reply = json(StatusCode::OK, r#"{"status":"up"}"#);
+    reply.headers_mut().insert("x-influxdb-version", INFLUX_VERSION);
+    reply
 }
 
 #[derive(Serialize)]

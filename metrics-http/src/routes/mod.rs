@@ -1,6 +1,7 @@
 //! The handlers, one file a family.
 
 pub(crate) mod health;
+pub(crate) mod influx;
 pub(crate) mod own_metrics;
 pub(crate) mod page;
 pub(crate) mod read;

@@ -57,10 +57,15 @@ impl Text {
         let accepted = figures.points_accepted.load(Ordering::Relaxed);
         self.single("metrics_http_points_accepted_total", "counter", "Points committed and answered for.", accepted);
         let name = "metrics_http_writes_rejected_total";
-        self.family(name, "counter", "Writes refused, by reason.");
+        self.family(name, "counter", "Writes refused, by reason; of a partial one the good lines are stored.");
         for (reason, count) in figures.rejections() {
             self.sample(format_args!("{name}{{reason=\"{reason}\"}} {count}"));
         }
+        let rejected = figures.lines_rejected.load(Ordering::Relaxed);
+        self.single("metrics_http_lines_rejected_total", "counter", "Bad lines of line protocol.", rejected);
+        let skipped = figures.strings_skipped.load(Ordering::Relaxed);
+        let name = "metrics_http_string_fields_skipped_total";
+        self.single(name, "counter", "Text fields of line protocol, which hold no number.", skipped);
         let connections = figures.connections.load(Ordering::Relaxed) as u64;
         self.single("metrics_http_connections", "gauge", "Open connections.", connections);
         let refused = figures.connections_refused.load(Ordering::Relaxed);

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use metrics_core::wire::{self, DecodeError, csv::CsvOptions};
-use metrics_core::{Batch, IdempotencyKey, Labels, MetricName, Timestamp};
+use metrics_core::{Batch, IdempotencyKey, Labels, MetricName, Receipt, Timestamp};
 use serde::Serialize;
 
 use super::read::pairs;
@@ -23,6 +22,9 @@ use crate::respond::{Failure, Reply, serialized};
 /// Bodies up to this size are decoded where they arrive: cheaper than a change of thread.
 const INLINE_BYTES: usize = 16 << 10;
 
+/// Tells that the write of this key was stored before.
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 #[derive(Serialize)]
 struct Written {
     status: &'static str,
@@ -31,56 +33,59 @@ struct Written {
 
 /// Takes a body of points; answers when they are durable.
 pub(crate) async fn points(app: &Arc<App>, head: &Parts, body: &mut Incoming) -> Result<Reply, Failure> {
-    let decoder = Decoder::of(head, app.options.inflated_limit_bytes)?;
+    let format = BodyFormat::of(&head.headers)?;
+    let csv = CsvOptions { name: csv_name(head, format)?, labels: Labels::empty() };
     let key = idempotency_key(head)?;
+    let decode = move |plain: &[u8]| {
+        let now = Timestamp::now();
+        let batch = match format {
+            BodyFormat::Json => wire::json::decode(plain, now),
+            BodyFormat::Ndjson => wire::json::decode_lines(plain, now),
+            BodyFormat::Csv => wire::csv::decode(plain, &csv),
+        };
+        batch.map_err(refused)
+    };
+    let (batch, _grant) = receive(app, head, body, decode).await?;
+    let receipt = commit(app, batch, key).await?;
+    let mut reply = serialized(StatusCode::CREATED, &Written { status: "success", points: receipt.points });
+    if receipt.replayed {
+        reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(reply)
+}
+
+/// Takes a body and decodes it. The grant is to be held until the commit: what was a body is a batch by then, of about
+/// the same size.
+pub(super) async fn receive<T: Send + 'static>(
+    app: &Arc<App>,
+    head: &Parts,
+    body: &mut Incoming,
+    decode: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
+) -> Result<(T, Grant), Failure> {
+    let coding = Coding::of(&head.headers)?;
+    let limit = app.options.inflated_limit_bytes;
     let mut grant = app.memory.grant();
     let wire = body::read(body, &app.options, &mut grant).await?;
-    let is_small = decoder.coding == Coding::Identity && wire.len() <= INLINE_BYTES;
-    // The grant is held until the commit: what was a body is a batch by then, of about the same size.
-    let (batch, _grant) =
-        if is_small { decoder.run(wire, grant)? } else { app.coders.run(move || decoder.run(wire, grant)).await?? };
+    let is_small = coding == Coding::Identity && wire.len() <= INLINE_BYTES;
+    let run = move || {
+        let plain = inflate(coding, wire, limit, &mut grant)?;
+        Ok((decode(&plain)?, grant))
+    };
+    if is_small { run() } else { app.coders.run(run).await? }
+}
+
+/// Commits points and waits until they are durable.
+pub(super) async fn commit(app: &App, batch: Batch, key: Option<IdempotencyKey>) -> Result<Receipt, Failure> {
     let ticket = match key {
         None => app.engine.try_write(batch)?,
         Some(key) => app.engine.try_write_keyed(batch, key)?,
     };
     let timeout = app.options.commit_timeout;
     let receipt = tokio::time::timeout(timeout, ticket).await.map_err(|_| Failure::unknown_outcome(timeout))??;
-    let mut reply = serialized(StatusCode::CREATED, &Written { status: "success", points: receipt.points });
-    if receipt.replayed {
-        reply.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
-    } else {
+    if !receipt.replayed {
         app.figures.points_accepted.fetch_add(receipt.points, Ordering::Relaxed);
     }
-    Ok(reply)
-}
-
-/// How the bytes of one request become points.
-struct Decoder {
-    format: BodyFormat,
-    coding: Coding,
-    csv: CsvOptions,
-    inflated_limit_bytes: usize,
-}
-
-impl Decoder {
-    /// By headers and query string.
-    fn of(head: &Parts, inflated_limit_bytes: usize) -> Result<Self, Failure> {
-        let format = BodyFormat::of(&head.headers)?;
-        let coding = Coding::of(&head.headers)?;
-        let csv = CsvOptions { name: csv_name(head, format)?, labels: Labels::empty() };
-        Ok(Self { format, coding, csv, inflated_limit_bytes })
-    }
-
-    fn run(self, wire: Bytes, mut grant: Grant) -> Result<(Batch, Grant), Failure> {
-        let plain = inflate(self.coding, wire, self.inflated_limit_bytes, &mut grant)?;
-        let now = Timestamp::now();
-        let batch = match self.format {
-            BodyFormat::Json => wire::json::decode(&plain, now),
-            BodyFormat::Ndjson => wire::json::decode_lines(&plain, now),
-            BodyFormat::Csv => wire::csv::decode(&plain, &self.csv),
-        };
-        Ok((batch.map_err(refused)?, grant))
-    }
+    Ok(receipt)
 }
 
 fn refused(error: DecodeError) -> Failure {
@@ -115,7 +120,8 @@ fn csv_name(head: &Parts, format: BodyFormat) -> Result<Option<MetricName>, Fail
     Ok(name)
 }
 
-fn idempotency_key(head: &Parts) -> Result<Option<IdempotencyKey>, Failure> {
+/// What `Idempotency-Key` says.
+pub(super) fn idempotency_key(head: &Parts) -> Result<Option<IdempotencyKey>, Failure> {
     let mut lines = head.headers.get_all("idempotency-key").iter();
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {

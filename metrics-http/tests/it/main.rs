@@ -3,6 +3,7 @@
 mod access;
 mod bounds;
 mod harness;
+mod influx;
 mod page;
 mod reads;
 mod refusals;

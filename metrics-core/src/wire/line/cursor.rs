@@ -25,11 +25,16 @@ pub(super) struct Cursor<'a> {
     line: u64,
     /// Number of the line in which `at` lies; a text may go over several.
     current: u64,
+    /// Bytes that may still be looked through in vain for the end of a text.
+    patience: usize,
 }
+
+/// How often a body of open quotes may be looked through as a whole; more would let a few megabytes take hours.
+const VAIN_LOOKS: usize = 8;
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, start: 0, line: 1, current: 1 }
+        Self { text, at: 0, start: 0, line: 1, current: 1, patience: text.len().saturating_mul(VAIN_LOOKS) }
     }
 
     /// Number of the line at hand, counted from 1.
@@ -66,9 +71,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over the rest of a bad line: to its end outside of quotes, or to the first line's end if a quote stays open.
+    /// Passes over the rest of a bad line: to its end outside of quotes, or to the first line's end if a quote stays open
+    /// or too many have stayed open before.
     pub(super) fn skip_line(&mut self) {
-        self.at = self.logical_end().unwrap_or_else(|| self.physical_end(self.start));
+        let end = if self.patience > 0 { self.logical_end() } else { None };
+        if end.is_none() {
+            self.patience = self.patience.saturating_sub(self.text.len() - self.start);
+        }
+        self.at = end.unwrap_or_else(|| self.physical_end(self.start));
         let breaks = self.text[self.start..self.at].iter().filter(|byte| **byte == b'\n').count();
         self.current = self.line + u64::try_from(breaks).expect("lengths fit into 64 bits");
     }
