@@ -38,7 +38,7 @@ pub(crate) struct StoreArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
     max_series: Option<usize>,
     /// Points kept in memory, 16 bytes each, before they are sorted into a chunk [env: METRICS_HEAD_POINTS]
-    /// [default: 1000000]
+    /// [default: 2000000]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
     head_points: Option<usize>,
     /// Most points that one query reads where rollups cannot answer; a query of more is refused

@@ -30,7 +30,7 @@ pub struct Options {
     /// Most series; a write that would make more is refused. Default 1,000,000.
     pub max_series: usize,
     /// Points kept in memory (16 bytes each) and in arrival order on disk before they are moved into a sorted
-    /// chunk; up to three times as many while one is written. Default 1,000,000.
+    /// chunk; up to three times as many while one is written. Default 2,000,000.
     pub head_points: usize,
     /// Most points in one chunk that compaction makes by merging. Default 16,000,000.
     pub chunk_points: u64,
@@ -65,7 +65,7 @@ impl Default for Options {
             batch_points: 1_000_000,
             commit_points: 100_000,
             max_series: 1_000_000,
-            head_points: 1_000_000,
+            head_points: 2_000_000,
             chunk_points: 16_000_000,
             read_connections: 4,
             max_cells: 10_000_000,

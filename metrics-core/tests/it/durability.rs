@@ -10,8 +10,8 @@ use metrics_core::{Aggregate, Engine, GroupBy, Options, Per, QueryRequest, Resol
 
 use crate::ledger::{Found, Ledger, numbered};
 
-/// Rounds of kill, restart and comparison; every third round kills the process that recovers, too.
-const ROUNDS: u64 = 54;
+/// Rounds of kill, restart and comparison. Every third kills the process that recovers too, which makes 52 kills.
+const ROUNDS: u64 = 39;
 /// Longest wait for a line of a process that is not to be killed yet.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -167,5 +167,5 @@ fn acknowledged_points_are_there_exactly_once_after_fifty_kills_and_other_batche
             engine.close().expect("closes");
         }
     }
-    assert!(ledger.acknowledged >= 300, "only {} batches were acknowledged", ledger.acknowledged);
+    assert!(ledger.acknowledged >= 200, "only {} batches were acknowledged", ledger.acknowledged);
 }
