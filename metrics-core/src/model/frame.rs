@@ -29,8 +29,8 @@ impl fmt::Display for ColumnKind {
 pub enum Exactness {
     /// Computed from every point.
     Exact,
-    /// A quantile from merged sketches: its rank is off by less than 2 % of the points, 5 % where values are few and
-    /// repeated.
+    /// A quantile from merged sketches. Its rank is usually off by less than 2 % of the points, at worst by 5 % and
+    /// one point: where values are few and repeated, or lie far apart.
     Sketch,
 }
 

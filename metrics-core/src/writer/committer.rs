@@ -62,6 +62,7 @@ impl Committer {
 
     /// Runs until the queue is closed and drained.
     pub(crate) fn run(mut self) -> Result<(), StoreError> {
+        let _end = Abandon(Arc::clone(&self.queue));
         let connection = self.store.database.connect()?;
         while let Some(jobs) = self.queue.take(self.store.options.commit_points) {
             let mut group = Group::default();
@@ -211,6 +212,15 @@ impl Committer {
                 self.maintenance.ask_for_checkpoint();
             }
         }
+    }
+}
+
+/// However the thread ends, nobody is left waiting for it.
+struct Abandon(Arc<Queue>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 

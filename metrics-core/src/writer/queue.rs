@@ -108,6 +108,18 @@ impl Queue {
         Some(group)
     }
 
+    /// Refuses what comes and what waits: nobody takes from the queue any more.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        // Their tickets resolve as closed.
+        state.jobs.clear();
+        state.weight = 0;
+        drop(state);
+        self.changed.notify_all();
+        self.drained.notify_all();
+    }
+
     /// Refuses what comes; what waits is still taken.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
@@ -136,6 +148,18 @@ mod tests {
         assert_eq!(queue.len(), 6);
         assert_eq!(queue.take(100).expect("open").len(), 1);
         queue.push(job(50), false).expect("an oversized write enters an empty queue");
+    }
+
+    #[test]
+    fn an_abandoned_queue_answers_those_who_wait() {
+        let queue = Queue::new(10);
+        let (reply, ticket) = WriteTicket::new();
+        let batch = Point::new("m", Timestamp::EPOCH, 1.0).expect("valid").into();
+        queue.push(Job::Write(WriteJob { batch, key: None, reply }), false).expect("room");
+        queue.abandon();
+        assert!(matches!(ticket.wait(), Err(WriteError::Closed)));
+        assert!(matches!(queue.push(job(1), true), Err(WriteError::Closed)));
+        assert!(queue.take(10).is_none());
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub(crate) fn cases(usual: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(cases(25))]
 
     #[test]
     fn prop_every_answer_equals_the_naive_models_before_and_after_compaction_and_reopening(
@@ -140,7 +140,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(8))]
+    #![proptest_config(cases(5))]
 
     #[test]
     fn prop_every_answer_from_rollups_equals_the_naive_models_with_late_points_on_top(

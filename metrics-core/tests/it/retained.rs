@@ -167,7 +167,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(crate::properties::cases(8))]
+    #![proptest_config(crate::properties::cases(5))]
 
     #[test]
     fn prop_rollups_whose_points_retention_dropped_answer_as_the_points_did(

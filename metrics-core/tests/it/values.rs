@@ -71,7 +71,7 @@ fn decimals_of_every_length_come_back_bit_for_bit() {
 }
 
 proptest! {
-    #![proptest_config(crate::properties::cases(6))]
+    #![proptest_config(crate::properties::cases(4))]
 
     #[test]
     fn prop_any_finite_value_comes_back_bit_for_bit(
