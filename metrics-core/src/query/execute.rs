@@ -242,8 +242,9 @@ impl<'a> Execution<'a> {
         self.with_connection(&chunks, |execution, connection| {
             for chunk in &chunks {
                 let sketched = matches!(sink.cells.quantiles, Quantiles::Sketch(_));
-                let usable = if sketched { chunk.with_digests() } else { Chunk::clone(chunk) };
-                for read in plan::reads(&usable, coarsest, from, to, share) {
+                let with_digests = sketched.then(|| chunk.with_digests());
+                let usable: &Chunk = with_digests.as_ref().unwrap_or(chunk);
+                for read in plan::reads(usable, coarsest, from, to, share) {
                     if read.table.tier == Tier::Raw {
                         execution.read_raw(connection, chunk, read, groups, |row| sink.point(row))?;
                     } else {

@@ -134,8 +134,8 @@ fn table_names(chunk: &Chunk) -> impl Iterator<Item = String> {
     tiers.chain([series_table_name(chunk.id)])
 }
 
-/// Makes the listed chunks those of `chunks`: drops the old ones with their tables, enters those not listed yet.
-pub(crate) fn relist(connection: &Connection, old: &[Arc<Chunk>], chunks: &[Arc<Chunk>]) -> Result<(), StoreError> {
+/// Takes old chunks off the list, with their tables, and enters new ones.
+pub(crate) fn relist(connection: &Connection, old: &[Arc<Chunk>], new: &[Arc<Chunk>]) -> Result<(), StoreError> {
     let action = "cannot list a chunk";
     for chunk in old {
         connection.execute("DELETE FROM chunks WHERE id = ?", [chunk.id]).during(action)?;
@@ -144,11 +144,7 @@ pub(crate) fn relist(connection: &Connection, old: &[Arc<Chunk>], chunks: &[Arc<
             connection.execute_batch(&format!("DROP TABLE {name}")).during("cannot drop a chunk")?;
         }
     }
-    let mut statement = connection.prepare("SELECT id FROM chunks").during(action)?;
-    let listed: Result<std::collections::HashSet<u64>, _> =
-        statement.query_map([], |row| row.get(0)).and_then(Iterator::collect);
-    let listed = listed.during(action)?;
-    for chunk in chunks.iter().filter(|chunk| !listed.contains(&chunk.id)) {
+    for chunk in new {
         connection
             .execute(
                 "INSERT INTO chunks VALUES (?, ?, ?, ?)",

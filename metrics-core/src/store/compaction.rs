@@ -10,7 +10,7 @@ use duckdb::Connection;
 
 use super::chunk::{Chunk, ChunkId, table_name};
 use super::chunk_writer::{ChunkWriter, Rollups, digest_tiers};
-use super::connection::{Database, transaction};
+use super::connection::{Database, transaction, transaction_if_any};
 use super::encoding::Encoding;
 use super::error::{During, StoreError};
 use super::head::Columns;
@@ -138,7 +138,7 @@ pub(crate) fn merge(
         });
         sources.push(Source::new(batches));
     }
-    transaction(connection, || {
+    transaction_if_any(connection, || {
         let mut writer = ChunkWriter::create(connection, id, Encoding::common(&encodings), rollups, &digests)?;
         let mut kept = false;
         while let Some(row) = next_row(&mut sources, Row::order)? {
@@ -147,13 +147,9 @@ pub(crate) fn merge(
                 writer.push(row)?;
             }
         }
-        if kept { Ok(Some(writer.finish()?)) } else { Err(StoreError::new("merge", NOTHING_LEFT)) }
+        if kept { writer.finish().map(Some) } else { Ok(None) }
     })
-    .or_else(|error| if error.to_string().ends_with(NOTHING_LEFT) { Ok(None) } else { Err(error) })
 }
-
-/// Marks a merge that keeps no point, so that its empty tables are rolled back.
-const NOTHING_LEFT: &str = "no point is left";
 
 /// Rows of one table in its order, a batch at a time.
 pub(super) struct Source<I, R> {

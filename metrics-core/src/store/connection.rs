@@ -127,12 +127,23 @@ pub(crate) fn transaction<T>(
     connection: &Connection,
     work: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
+    let done = transaction_if_any(connection, || work().map(Some))?;
+    Ok(done.expect("the work gave something"))
+}
+
+/// As [`transaction`], for work that may find that there is nothing to do: then nothing of it stays.
+pub(crate) fn transaction_if_any<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<Option<T>, StoreError>,
+) -> Result<Option<T>, StoreError> {
     connection.execute_batch("BEGIN TRANSACTION").during("cannot begin a transaction")?;
     let result = work().and_then(|value| {
-        connection.execute_batch("COMMIT").during("cannot commit")?;
+        if value.is_some() {
+            connection.execute_batch("COMMIT").during("cannot commit")?;
+        }
         Ok(value)
     });
-    if result.is_err() {
+    if !matches!(result, Ok(Some(_))) {
         // The first error is the one to report; a transaction that ended by itself has nothing to roll back.
         let _ = connection.execute_batch("ROLLBACK");
     }

@@ -215,11 +215,12 @@ impl Store {
         let mut heads = self.heads.lock();
         let mut chunks: Vec<Arc<Chunk>> = self.current.load().chunks.iter().cloned().collect();
         chunks.retain(|chunk| old.iter().all(|old| old.id != chunk.id));
-        chunks.extend(new.into_iter().map(Arc::new));
+        let new: Vec<Arc<Chunk>> = new.into_iter().map(Arc::new).collect();
+        chunks.extend(new.iter().cloned());
         chunks.sort_by_key(|chunk| (chunk.first_at, chunk.id));
         let kept = if drop_sealed { vec![heads.active] } else { heads.all() };
         connection::transaction(connection, || {
-            catalog::relist(connection, old, &chunks)?;
+            catalog::relist(connection, old, &new)?;
             schema::replace_points_view(connection, &kept, &chunks)?;
             if drop_sealed {
                 heads.sealed.iter().try_for_each(|head| head::drop_table(connection, *head))?;
@@ -270,17 +271,12 @@ impl Store {
     /// so that no commit comes in between.
     fn count_anew(&self, connection: &Connection) -> Result<(), StoreError> {
         let snapshot = self.current.load();
-        let mut counted = rustc_hash::FxHashMap::default();
-        let mut count = |id: SeriesId, stats: SeriesStats| {
-            counted.entry(id).and_modify(|known: &mut SeriesStats| known.merge(&stats)).or_insert(stats);
-        };
+        let mut counted = SeriesCounts::default();
         for chunk in snapshot.chunks.iter() {
-            catalog::each_series(connection, chunk, &mut count)?;
+            catalog::each_series(connection, chunk, |id, stats| tally(&mut counted, id, stats))?;
         }
-        for segment in snapshot.memtables().flat_map(|memtable| memtable.segments()) {
-            for row in segment.rows() {
-                count(row.series, SeriesStats::of(row.at, row.value));
-            }
+        for row in snapshot.memtables().flat_map(|memtable| memtable.segments()).flat_map(|segment| segment.rows()) {
+            tally(&mut counted, row.series, SeriesStats::of(row.at, row.value));
         }
         let mut registry = self.registry.write();
         registry.clear_stats();
@@ -341,11 +337,15 @@ fn refine_open_error(path: &Path, error: StoreError) -> OpenError {
     }
 }
 
-fn stats_by_series(rows: &[Row]) -> rustc_hash::FxHashMap<SeriesId, SeriesStats> {
-    let mut all = rustc_hash::FxHashMap::default();
-    for row in rows {
-        let stats = SeriesStats::of(row.at, row.value);
-        all.entry(row.series).and_modify(|known: &mut SeriesStats| known.merge(&stats)).or_insert(stats);
-    }
-    all
+/// What is known of some series.
+type SeriesCounts = rustc_hash::FxHashMap<SeriesId, SeriesStats>;
+
+fn tally(counts: &mut SeriesCounts, id: SeriesId, stats: SeriesStats) {
+    counts.entry(id).and_modify(|known| known.merge(&stats)).or_insert(stats);
+}
+
+fn stats_by_series(rows: &[Row]) -> SeriesCounts {
+    let mut counts = SeriesCounts::default();
+    rows.iter().for_each(|row| tally(&mut counts, row.series, SeriesStats::of(row.at, row.value)));
+    counts
 }

@@ -43,8 +43,9 @@ impl Store {
         self.next_chunk.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Deletes points that are in chunks; those still in memory the caller has moved there. Of a chunk
-    /// whose points retention dropped go the buckets of its coarsest tier that start in the span, with all in them. Gives back how many points went.
+    /// Deletes points that are in chunks; those still in memory the caller has moved there. Of a chunk whose points
+    /// retention dropped go the buckets of its coarsest tier that start in the span, with all in them. Gives back how
+    /// many points went.
     pub(crate) fn delete(&self, connection: &Connection, doomed: &Doomed) -> Result<u64, StoreError> {
         let mut deleted = 0;
         let chunks = Arc::clone(&self.snapshot().chunks);

@@ -7,7 +7,7 @@ use duckdb::Connection;
 use super::chunk::{Chunk, ChunkId, ChunkTable, table_name};
 use super::chunk_writer::{RollupBuffer, append_series_stats, create_series_table, create_table};
 use super::compaction::{Source, next_row};
-use super::connection::{Database, transaction};
+use super::connection::{Database, transaction, transaction_if_any};
 use super::error::{During, StoreError};
 use super::head::Columns;
 use super::registry::{SeriesId, SeriesStats};
@@ -63,10 +63,8 @@ pub(crate) fn merge_rollups(
 ) -> Result<Option<Chunk>, StoreError> {
     let in_all = |tier: &Tier| chunks.iter().all(|chunk| chunk.table(*tier).is_some());
     let tiers: Vec<Tier> = Tier::ROLLUPS.into_iter().filter(in_all).collect();
-    let points = chunks.iter().map(|chunk| chunk.points).sum();
-    let mut merged = Chunk { id, first_at: i64::MAX, last_at: i64::MIN, points, tables: Vec::new() };
-    connection.execute_batch("BEGIN TRANSACTION").during("cannot begin a transaction")?;
-    let result = (|| {
+    let mut merged = Chunk { id, first_at: i64::MAX, last_at: i64::MIN, points: 0, tables: Vec::new() };
+    transaction_if_any(connection, || {
         for &tier in &tiers {
             let digest = chunks.iter().all(|chunk| chunk.table(tier).is_some_and(|table| table.digest));
             create_table(connection, id, tier, digest)?;
@@ -86,14 +84,8 @@ pub(crate) fn merge_rollups(
                 merged.points = stats.iter().map(|(_, stats)| stats.count).sum();
             }
         }
-        Ok(())
-    })();
-    if result.is_err() || merged.points == 0 {
-        let _ = connection.execute_batch("ROLLBACK");
-        return result.map(|()| None);
-    }
-    connection.execute_batch("COMMIT").during("cannot commit")?;
-    Ok(Some(merged))
+        Ok((merged.points > 0).then_some(merged))
+    })
 }
 
 fn merge_tier(
