@@ -131,7 +131,9 @@ async fn connections_beyond_the_limit_are_refused() {
 async fn a_commit_that_takes_too_long_has_an_unknown_outcome() {
     let options = ServerOptions { commit_timeout: Duration::from_nanos(1), ..ServerOptions::default() };
     let server = Server::with(options).await;
-    let answer = server.send("POST", "/v1/metrics", &[], GOOD).await;
+    // Many points, so that even a fast disk takes longer than a tick of the timer, a millisecond.
+    let points: Vec<String> = (0..100_000).map(|at| format!(r#"{{"timestamp":{at},"name":"m","value":1}}"#)).collect();
+    let answer = server.send("POST", "/v1/metrics", &[], format!("[{}]", points.join(",")).as_bytes()).await;
     assert_eq!(answer.status, 504, "{}", answer.text());
     assert!(answer.message().contains("Idempotency-Key"), "{}", answer.message());
 }
