@@ -73,6 +73,8 @@ pub struct Stats {
     pub file_bytes: u64,
     /// Bytes of the write-ahead log.
     pub wal_bytes: u64,
+    /// Bytes of rows kept in memory because they were read before, at most [`Options::read_cache_bytes`].
+    pub read_cache_bytes: u64,
     /// Points that wait for their commit.
     pub queue_points: u64,
     /// Commits since the store was opened.
@@ -226,6 +228,7 @@ impl Engine {
             memory_points: snapshot.memtables().map(|memtable| memtable.len() as u64).sum(),
             file_bytes,
             wal_bytes,
+            read_cache_bytes: store.read_cache_bytes(),
             queue_points: self.inner.queue.len() as u64,
             commits: figures.commits.load(Ordering::Relaxed),
             commit_us: figures.commit_us.load(Ordering::Relaxed),
@@ -357,3 +360,7 @@ impl Drop for Inner {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

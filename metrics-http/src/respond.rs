@@ -229,7 +229,7 @@ impl From<WriteError> for Failure {
             WriteError::SeriesLimit { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, Reason::SeriesLimit, message),
             WriteError::TooLarge { .. } => Self::too_large(message),
             WriteError::Key => Self::malformed(format!("header Idempotency-Key: {message}")),
-            WriteError::KeyLimit { .. } => Self::overloaded(message),
+            WriteError::KeyLimit { .. } | WriteError::Backlog { .. } => Self::overloaded(message),
             WriteError::Closed => Self::closing(),
             error => {
                 tracing::error!(%error, "a write failed");

@@ -22,6 +22,10 @@ pub(crate) struct StoreArgs {
     /// 64MiB [env: METRICS_MEMORY_LIMIT] [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = memory_bytes, help_heading = HEADING)]
     memory_limit: Option<u64>,
+    /// Memory for what small reads of the file gave, so that a question asked again does not go to DuckDB; 0 keeps
+    /// nothing [env: METRICS_READ_CACHE] [default: 32MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size_bytes, help_heading = HEADING)]
+    read_cache: Option<u64>,
     /// Threads that DuckDB uses for one statement [env: METRICS_THREADS] [default: the machine's
     /// cores, at most 8]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
@@ -71,6 +75,7 @@ impl StoreArgs {
                 memory_bytes as Parse<u64>,
                 usual.memory_limit_bytes,
             )?,
+            read_cache_bytes: bytes(self.read_cache, "METRICS_READ_CACHE", size_bytes, usual.read_cache_bytes)?,
             threads: count(self.threads, "METRICS_THREADS", usual.threads)?,
             temp_directory: self.temp_directory.or_else(|| env("METRICS_TEMP_DIRECTORY").map(PathBuf::from)),
             wal_limit_bytes: bytes(self.wal_limit, "METRICS_WAL_LIMIT", wal_bytes, usual.wal_limit_bytes)?,
@@ -89,6 +94,7 @@ impl StoreArgs {
     pub(crate) fn refuse_for_server(&self) -> Result<(), WrongUsage> {
         let given = [
             ("--memory-limit", self.memory_limit.is_some()),
+            ("--read-cache", self.read_cache.is_some()),
             ("--threads", self.threads.is_some()),
             ("--temp-directory", self.temp_directory.is_some()),
             ("--wal-limit", self.wal_limit.is_some()),

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::error::QueryError;
 use crate::model::Aggregate;
 use crate::rollup::{Digest, earlier, spread_between};
-use crate::store::{BucketBatch, ChunkTable, StoreError};
+use crate::store::{BucketBatch, BucketColumns, ChunkTable, StoreError};
 
 /// What of the points the aggregates need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,23 +42,10 @@ pub(crate) enum Quantiles {
     Sketch(FxHashMap<u32, Digest>),
 }
 
-/// Columns of a rollup table beyond series, t and count that some needs take, in the order in which
-/// [`Cells::add_buckets`] reads them.
-pub(crate) fn bucket_columns(needs: Needs, table: &ChunkTable) -> Vec<&'static str> {
-    let mut columns = vec!["sum"];
-    if needs.spread {
-        columns.push("m2");
-    }
-    if needs.extremes {
-        columns.extend(["min", "max"]);
-    }
-    if needs.ends {
-        columns.extend(["first_at", "first", "last_at", "last"]);
-    }
-    if needs.quantiles && table.digest {
-        columns.push("digest");
-    }
-    columns
+/// Columns of a rollup table that some needs take.
+pub(crate) fn bucket_columns(needs: Needs, table: &ChunkTable) -> BucketColumns {
+    let Needs { spread, extremes, ends, quantiles, .. } = needs;
+    BucketColumns { spread, extremes, ends, digest: quantiles && table.digest }
 }
 
 /// Cells up to which every group and window has one, used or not.
@@ -209,45 +196,32 @@ impl Cells {
         mut cell_of: impl FnMut(&mut Self, u64, i64) -> Result<Option<usize>, QueryError>,
         mut each_ends: impl FnMut(u64, End, End) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let mut places = 0..;
-        let mut next = || places.next().expect("endless");
-        let sums = batch.f64s(next())?;
-        let m2 = self.needs.spread.then(|| batch.f64s(next())).transpose()?;
-        let extremes = if self.needs.extremes { Some((batch.f64s(next())?, batch.f64s(next())?)) } else { None };
-        let ends = if self.needs.ends {
-            let (first_at, first) = (batch.i64s(next())?, batch.f64s(next())?);
-            Some((first_at, first, batch.i64s(next())?, batch.f64s(next())?))
-        } else {
-            None
-        };
-        let has_digest = self.needs.quantiles && batch.table.digest;
-        let digests = has_digest.then(|| batch.blobs(next())).transpose()?;
         for row in 0..batch.series.len() {
             let start = batch.table.time(batch.t[row]);
             let Some(cell) = cell_of(self, batch.series[row], start)? else { continue };
-            if let Some(m2) = m2 {
+            if let Some(m2) = batch.m2 {
                 self.m2[cell] +=
-                    m2[row] + spread_between(self.counts[cell], self.sums[cell], batch.counts[row], sums[row]);
+                    m2[row] + spread_between(self.counts[cell], self.sums[cell], batch.counts[row], batch.sums[row]);
             }
             self.counts[cell] += batch.counts[row];
-            self.sums[cell] += sums[row];
-            if let Some((min, max)) = extremes {
+            self.sums[cell] += batch.sums[row];
+            if let Some((min, max)) = batch.extremes {
                 self.add_extremes(cell, min[row], max[row]);
             }
-            if let Some((first_at, first, last_at, last)) = ends {
-                let ends = ((start + first_at[row], first[row]), (start + last_at[row], last[row]));
-                self.add_ends(cell, ends.0, ends.1);
-                each_ends(batch.series[row], ends.0, ends.1)?;
+            if let Some(ends) = batch.ends {
+                let [first, last] = ends.map(|(offsets, values)| (start + offsets[row], values[row]));
+                self.add_ends(cell, first, last);
+                each_ends(batch.series[row], first, last)?;
             }
             if let Quantiles::Sketch(sketches) = &mut self.quantiles {
                 let sketch = sketches.entry(cell as u32).or_default();
-                match digests {
+                match batch.digests {
                     Some(column) => sketch.merge(
                         &Digest::decode(column.value(row))
                             .ok_or_else(|| StoreError::new("cannot read a quantile sketch", "it is damaged"))?,
                     ),
                     // Of points that are gone and had no sketch, the mean is what is known.
-                    None => sketch.push_many(sums[row] / batch.counts[row] as f64, batch.counts[row]),
+                    None => sketch.push_many(batch.sums[row] / batch.counts[row] as f64, batch.counts[row]),
                 }
             }
         }

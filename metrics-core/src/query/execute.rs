@@ -12,7 +12,9 @@ use super::plan::{self, Read};
 use super::points::Points;
 use crate::model::{Explain, Fill, Frame, FrameSeries, GroupBy, MetricName, QueryRequest, TierUse, WindowGrid};
 use crate::rollup::Tier;
-use crate::store::{Chunk, Connection, Row, ScanRange, Selection, SeriesId, Snapshot, Store, scan_buckets, scan_raw};
+use crate::store::{
+    BucketBatch, BucketColumns, Chunk, Columns, RawBatch, Row, Scan, ScanRange, Selection, SeriesId, Snapshot, Store,
+};
 
 /// Attempts at a query whose tables are replaced by a compaction while it reads them.
 const ATTEMPTS: usize = 16;
@@ -111,7 +113,7 @@ impl<'a> Execution<'a> {
             return Err(QueryError::TooManyWindows { windows: filled, limit: limit as u64 });
         }
         let needs = Needs::of(&self.request.aggregates);
-        let share = self.share();
+        let share = self.share(selections);
         let quantiles = self.quantiles(needs, from, to, share);
         let coarsest = self.coarsest(&axis, needs, &quantiles);
         let mut sink = Sink {
@@ -128,9 +130,10 @@ impl<'a> Execution<'a> {
         frame_series(self.request, sink.groups, sink.axis, sink.cells, sink.points)
     }
 
-    /// Part of all points that the selected series are expected to have.
-    fn share(&self) -> f64 {
-        self.explain.series as f64 / self.store.registry.read().len().max(1) as f64
+    /// Part of all points that the selected series have.
+    fn share(&self, selections: &[(&MetricName, Selection)]) -> f64 {
+        let selected: u64 = selections.iter().map(|(_, selection)| selection.points).sum();
+        selected as f64 / self.store.registry.read().points().max(1) as f64
     }
 
     /// Exact quantiles while their points are few enough and all there, else sketches.
@@ -167,33 +170,19 @@ impl<'a> Execution<'a> {
         let groups = Groups::new(selections, &GroupBy::Series);
         let mut points = Points::new(self.store.options.max_raw_rows);
         self.read_memory(&groups, from, to, |row| points.push(row))?;
-        let chunks = self.overlapping(from, to, |chunk| chunk.table(Tier::Raw).is_some());
-        self.with_connection(&chunks, |execution, connection| {
-            for chunk in &chunks {
-                let Some(&table) = chunk.table(Tier::Raw) else { continue };
-                let read = Read { table, from, to };
-                execution.read_raw(connection, chunk, read, &groups, |row| points.push(row))?;
-            }
-            Ok(())
-        })?;
+        let share = self.share(selections);
+        let mut scans = Vec::new();
+        for chunk in &self.overlapping(from, to, |_| true) {
+            let Some(&table) = chunk.table(Tier::Raw) else { continue };
+            let read = Read { table, from, to };
+            scans.extend(scans_of(chunk, read, &groups, share, BucketColumns::default()));
+        }
+        self.scan(&scans, |scan, columns| each_point(scan, columns, &groups, |row| points.push(row)))?;
         Ok(raw_series(self.request, &groups, points))
     }
 
     fn overlapping(&self, from: i64, to: i64, also: impl Fn(&Chunk) -> bool) -> Vec<Arc<Chunk>> {
         self.snapshot.chunks.iter().filter(|chunk| chunk.overlaps(from, to) && also(chunk)).cloned().collect()
-    }
-
-    /// Runs reads on a connection, where there is any chunk to read.
-    fn with_connection(
-        &mut self,
-        chunks: &[Arc<Chunk>],
-        read: impl FnOnce(&mut Self, &Connection) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
-        if chunks.is_empty() {
-            return Ok(());
-        }
-        let store = self.store;
-        store.database.read(|connection| Ok(read(self, connection)))?
     }
 
     fn used(&mut self, tier: &'static str, rows: u64, chunks: u64) {
@@ -238,102 +227,104 @@ impl<'a> Execution<'a> {
         share: f64,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let chunks = self.overlapping(from, to, |_| true);
-        self.with_connection(&chunks, |execution, connection| {
-            for chunk in &chunks {
-                let sketched = matches!(sink.cells.quantiles, Quantiles::Sketch(_));
-                let with_digests = sketched.then(|| chunk.with_digests());
-                let usable: &Chunk = with_digests.as_ref().unwrap_or(chunk);
-                for read in plan::reads(usable, coarsest, from, to, share) {
-                    if read.table.tier == Tier::Raw {
-                        execution.read_raw(connection, chunk, read, groups, |row| sink.point(row))?;
-                    } else {
-                        execution.read_buckets(connection, chunk, read, groups, sink)?;
-                    }
-                }
+        let mut scans = Vec::new();
+        for chunk in &self.overlapping(from, to, |_| true) {
+            let sketched = matches!(sink.cells.quantiles, Quantiles::Sketch(_));
+            let with_digests = sketched.then(|| chunk.with_digests());
+            let usable: &Chunk = with_digests.as_ref().unwrap_or(chunk);
+            for read in plan::reads(usable, coarsest, from, to, share) {
+                let columns = bucket_columns(sink.cells.needs, &read.table);
+                scans.extend(scans_of(chunk, read, groups, share, columns));
             }
-            Ok(())
+        }
+        self.scan(&scans, |scan, columns| match scan.table.tier {
+            Tier::Raw => each_point(scan, columns, groups, |row| sink.point(row)),
+            _ => sink.buckets(scan, columns),
         })
     }
 
-    fn read_raw(
+    /// Makes reads and notes what they read.
+    fn scan(
         &mut self,
-        connection: &Connection,
-        chunk: &Chunk,
-        read: Read,
-        groups: &Groups,
-        mut each: impl FnMut(Row) -> Result<(), QueryError>,
+        scans: &[Scan],
+        mut each: impl FnMut(&Scan, &Columns<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        for &(low, high) in &groups.spans {
-            let range = ScanRange { low, high, from: read.from, to: read.to };
-            let mut refused = None;
-            let rows = scan_raw(connection, chunk, &read.table, range, |batch| {
-                let mut current = (SeriesId(u64::MAX), false);
-                for row in 0..batch.series.len() {
-                    let series = SeriesId(batch.series[row]);
-                    if current.0 != series {
-                        current = (series, groups.of(series).is_some());
-                    }
-                    if current.1 {
-                        let row = Row { series, at: batch.table.time(batch.t[row]), value: batch.values[row] };
-                        each(row).map_err(|error| refuse(&mut refused, error))?;
-                    }
-                }
-                Ok(())
-            });
-            self.used(Tier::Raw.name(), settle(rows, refused)?, 1);
-        }
-        Ok(())
-    }
-
-    fn read_buckets(
-        &mut self,
-        connection: &Connection,
-        chunk: &Chunk,
-        read: Read,
-        groups: &Groups,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), QueryError> {
-        let columns = bucket_columns(sink.cells.needs, &read.table);
-        for &(low, high) in &groups.spans {
-            let range = ScanRange { low, high, from: read.from, to: read.to };
-            let mut refused = None;
-            let mut cursor = sink.axis.cursor();
-            let rows = scan_buckets(connection, chunk, &read.table, &columns, range, |batch| {
-                let cell_of = |cells: &mut Cells, series: u64, start: i64| {
-                    let Some(group) = groups.of(SeriesId(series)) else { return Ok(None) };
-                    cells.cell(group, cursor.find(start)).map(Some)
-                };
-                let points = &mut sink.points;
-                let each_ends = |series: u64, first: (i64, f64), last: (i64, f64)| match points {
-                    Some(points) if groups.of(SeriesId(series)).is_some() => [first, last]
-                        .into_iter()
-                        .try_for_each(|(at, value)| points.push(Row { series: SeriesId(series), at, value })),
-                    _ => Ok(()),
-                };
-                sink.cells.add_buckets(&batch, cell_of, each_ends).map_err(|error| refuse(&mut refused, error))
-            });
-            self.used(read.table.tier.name(), settle(rows, refused)?, 1);
-        }
-        Ok(())
+        scans.iter().for_each(|scan| self.used(scan.table.tier.name(), 0, 1));
+        let store = self.store;
+        store.scan(scans, |scan, columns| {
+            self.used(scan.table.tier.name(), columns.batch().num_rows() as u64, 0);
+            each(scan, columns)
+        })
     }
 }
 
-/// Keeps a query's own refusal while the reader is told to stop.
-fn refuse(refused: &mut Option<QueryError>, error: QueryError) -> crate::store::StoreError {
-    let stop = crate::store::StoreError::new("reading", "stopped");
-    *refused = Some(error);
-    stop
+/// One read as the store makes it: a span of neighbouring series after another.
+fn scans_of(
+    chunk: &Chunk,
+    Read { table, from, to }: Read,
+    groups: &Groups,
+    share: f64,
+    columns: BucketColumns,
+) -> impl Iterator<Item = Scan> {
+    let of_series = chunk.points as f64 * share / groups.spans.len().max(1) as f64;
+    let duration = (chunk.last_at - chunk.first_at + 1) as f64;
+    let expected = move |low: SeriesId, high: SeriesId, from: i64, to: i64| {
+        let inside = (to.min(chunk.last_at + 1) as f64 - from.max(chunk.first_at) as f64).max(0.0);
+        let rows = match table.tier {
+            Tier::Raw => of_series * inside / duration,
+            tier => (inside / tier.width_micros() as f64 + 2.0) * (high.0 - low.0 + 1) as f64,
+        };
+        (rows.min(table.rows as f64)).ceil() as u64
+    };
+    let chunk_id = chunk.id;
+    groups.spans.iter().map(move |&(low, high)| Scan {
+        chunk: chunk_id,
+        table,
+        columns,
+        range: ScanRange { low, high, from, to },
+        expected_rows: expected(low, high, from, to),
+        expected_rows_of_all_time: expected(low, high, i64::MIN, i64::MAX),
+    })
 }
 
-fn settle(rows: Result<u64, crate::store::StoreError>, refused: Option<QueryError>) -> Result<u64, QueryError> {
-    match refused {
-        Some(error) => Err(error),
-        None => Ok(rows?),
+/// Calls back with the points of a read that belong to the query's series.
+fn each_point(
+    scan: &Scan,
+    columns: &Columns<'_>,
+    groups: &Groups,
+    mut each: impl FnMut(Row) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    let batch = RawBatch::of(columns, &scan.table)?;
+    let mut current = (SeriesId(u64::MAX), false);
+    for row in 0..batch.series.len() {
+        let series = SeriesId(batch.series[row]);
+        if current.0 != series {
+            current = (series, groups.of(series).is_some());
+        }
+        if current.1 {
+            each(Row { series, at: scan.table.time(batch.t[row]), value: batch.values[row] })?;
+        }
     }
+    Ok(())
 }
 
 impl Sink<'_> {
+    fn buckets(&mut self, scan: &Scan, columns: &Columns<'_>) -> Result<(), QueryError> {
+        let batch = BucketBatch::of(columns, &scan.table, scan.columns)?;
+        let Self { groups, cells, points, cursor, .. } = self;
+        let cell_of = |cells: &mut Cells, series: u64, start: i64| {
+            let Some(group) = groups.of(SeriesId(series)) else { return Ok(None) };
+            cells.cell(group, cursor.find(start)).map(Some)
+        };
+        let each_ends = |series: u64, first: (i64, f64), last: (i64, f64)| match points {
+            Some(points) if groups.of(SeriesId(series)).is_some() => [first, last]
+                .into_iter()
+                .try_for_each(|(at, value)| points.push(Row { series: SeriesId(series), at, value })),
+            _ => Ok(()),
+        };
+        cells.add_buckets(&batch, cell_of, each_ends)
+    }
+
     fn point(&mut self, row: Row) -> Result<(), QueryError> {
         let Some(left) = self.rows_left.checked_sub(1) else {
             return Err(QueryError::TooManyRows { limit: self.rows_limit });

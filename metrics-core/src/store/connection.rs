@@ -59,7 +59,7 @@ impl Database {
     }
 
     /// Runs a reader on one of the reading connections, waiting for one where all are in use.
-    pub(crate) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         let reader = Lent { connection: Some(self.take_reader()?), readers: &self.readers };
         read(reader.connection.as_ref().expect("it is taken only when dropped"))
     }

@@ -27,18 +27,12 @@ impl StoreError {
     }
 }
 
-/// Adds what was being done to a database error.
+/// Adds what was being done to an error of the database or the system.
 pub(crate) trait During<T> {
     fn during(self, action: &str) -> Result<T, StoreError>;
 }
 
-impl<T> During<T> for Result<T, duckdb::Error> {
-    fn during(self, action: &str) -> Result<T, StoreError> {
-        self.map_err(|error| StoreError::new(action, error))
-    }
-}
-
-impl<T> During<T> for std::io::Result<T> {
+impl<T, E: std::fmt::Display> During<T> for Result<T, E> {
     fn during(self, action: &str) -> Result<T, StoreError> {
         self.map_err(|error| StoreError::new(action, error))
     }

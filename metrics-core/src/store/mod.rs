@@ -17,10 +17,12 @@ mod head;
 mod memtable;
 mod options;
 mod ownership;
+mod read_cache;
 mod registry;
 mod retention;
 mod rewrite;
 mod rollup_merge;
+mod scan;
 mod schema;
 mod snapshot;
 mod transfer;
@@ -32,13 +34,15 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use chunk::{Chunk, ChunkTable};
-pub(crate) use chunk_reader::{BucketBatch, ScanRange, scan_buckets, scan_raw};
+pub(crate) use chunk_reader::{BucketBatch, RawBatch};
 pub(crate) use connection::Database;
 /// A connection of one's own to the store's database.
 pub(crate) use duckdb::Connection;
-pub(crate) use memtable::Row;
+pub(crate) use head::Columns;
+pub(crate) use memtable::{Memtable, Row};
 pub(crate) use registry::{Registry, Selection, SeriesId, SeriesStats};
 pub(crate) use rewrite::Doomed;
+pub(crate) use scan::{BucketColumns, Scan, ScanRange};
 pub(crate) use snapshot::Snapshot;
 
 pub use check::CheckReport;
@@ -52,6 +56,7 @@ use chunk_writer::Rollups;
 use error::During;
 use head::HeadId;
 use ownership::beside;
+use read_cache::ReadCache;
 use snapshot::Current;
 
 use crate::rollup::Tier;
@@ -93,6 +98,7 @@ pub(crate) struct Store {
     pub(crate) database: Database,
     pub(crate) registry: RwLock<Registry>,
     current: Current,
+    read_cache: ReadCache,
     heads: Mutex<Heads>,
     next_chunk: AtomicU64,
     /// Held by whoever changes what is listed, from the transaction to the snapshot that shows it, and during
@@ -120,12 +126,13 @@ impl Store {
         drop(connection);
         let store = Self {
             next_chunk: AtomicU64::new(loaded.chunks.iter().map(|chunk| chunk.id + 1).max().unwrap_or(1)),
-            options,
             database,
             registry: RwLock::new(loaded.registry),
             current: Current::default(),
+            read_cache: ReadCache::new(options.read_cache_bytes),
             heads: Mutex::new(heads),
             gate: Mutex::new(()),
+            options,
             _ownership: ownership,
         };
         store.current.update(|snapshot| {
@@ -236,6 +243,7 @@ impl Store {
                 snapshot.sealed = None;
             }
         });
+        self.read_cache.forget(|chunk| old.iter().any(|old| old.id == chunk));
         if points_left {
             self.count_anew(connection)?;
         }
@@ -292,6 +300,23 @@ impl Store {
                 .during("cannot read the store")
                 .map(|_| ())
         })
+    }
+
+    /// Reads chunks' tables on one of the reading connections, as [`chunk_reader::scan_tables`] does.
+    pub(crate) fn scan<E: From<StoreError>>(
+        &self,
+        scans: &[Scan],
+        each: impl FnMut(&Scan, &head::Columns<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if scans.is_empty() {
+            return Ok(());
+        }
+        self.database.read(|connection| chunk_reader::scan_tables(connection, &self.read_cache, scans, each))
+    }
+
+    /// Bytes of rows that are kept in memory because they were read before.
+    pub(crate) fn read_cache_bytes(&self) -> u64 {
+        self.read_cache.bytes()
     }
 
     /// The last act of an owner: everything in the file, nothing in the log.

@@ -34,6 +34,9 @@ pub struct Options {
     pub head_points: usize,
     /// Most points in one chunk that compaction makes by merging. Default 16,000,000.
     pub chunk_points: u64,
+    /// Memory for what small reads of chunks gave, so that a question asked again does not go to DuckDB; 0 keeps
+    /// nothing. Default 32 MiB.
+    pub read_cache_bytes: u64,
     /// Queries that read from disk at the same time. Default 4.
     pub read_connections: usize,
     /// Most (series or group, window) pairs in one answer. Default 10,000,000.
@@ -67,6 +70,7 @@ impl Default for Options {
             max_series: 1_000_000,
             head_points: 2_000_000,
             chunk_points: 16_000_000,
+            read_cache_bytes: 32 << 20,
             read_connections: 4,
             max_cells: 10_000_000,
             max_raw_rows: 20_000_000,

@@ -74,7 +74,10 @@ impl Committer {
                 }
             }
             let seal = self.make_room(!seals.is_empty());
-            self.commit(&connection, group, seal);
+            match self.backlog() {
+                Some(points) if !seal => answer(group.replies, Err(WriteError::Backlog { points })),
+                _ => self.commit(&connection, group, seal),
+            }
             for reply in seals {
                 let failure = self.figures.failure.lock().clone();
                 let answer = failure.map_or(Ok(Receipt { points: 0, replayed: false }), |f| Err(WriteError::Store(f)));
@@ -169,6 +172,13 @@ impl Committer {
             return self.store.snapshot().sealed.is_none() && !snapshot.active.is_empty();
         }
         false
+    }
+
+    /// Points in memory, where these are as many as there may be and could not be moved into chunks.
+    fn backlog(&self) -> Option<usize> {
+        let snapshot = self.store.snapshot();
+        let full = snapshot.sealed.is_some() && snapshot.active.len() >= 2 * self.store.options.head_points.max(1);
+        full.then(|| snapshot.memtables().map(crate::store::Memtable::len).sum())
     }
 
     fn commit(&mut self, connection: &crate::store::Connection, group: Group, seal: bool) {

@@ -10,6 +10,7 @@ mod naive;
 mod naive_tests;
 mod ownership;
 mod properties;
+mod rereads;
 mod retained;
 mod scenario;
 mod tiers;
