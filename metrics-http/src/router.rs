@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::content::Content;
 use crate::figures::Reason;
 use crate::negotiate;
+use crate::openapi::Operation;
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version};
 
@@ -43,18 +44,22 @@ pub(crate) enum Route {
     Query,
     Series,
     Latest,
+    Stream,
+    Chart,
     Labels,
     LabelValues,
     OwnMetrics,
     LinesV1,
     LinesV2,
     InfluxQuery,
+    OpenApi,
+    Docs,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -64,12 +69,16 @@ impl Route {
         Self::Query,
         Self::Series,
         Self::Latest,
+        Self::Stream,
+        Self::Chart,
         Self::Labels,
         Self::LabelValues,
         Self::OwnMetrics,
         Self::LinesV1,
         Self::LinesV2,
         Self::InfluxQuery,
+        Self::OpenApi,
+        Self::Docs,
         Self::Unknown,
     ];
 
@@ -85,22 +94,52 @@ impl Route {
             Self::Query => "/v1/query",
             Self::Series => "/v1/series",
             Self::Latest => "/v1/latest",
+            Self::Stream => "/v1/stream",
+            Self::Chart => "/v1/chart.svg",
             Self::Labels => "/v1/labels",
             Self::LabelValues => "/v1/labels/{label}",
             Self::OwnMetrics => "/metrics",
             Self::LinesV1 => "/write",
             Self::LinesV2 => "/api/v2/write",
             Self::InfluxQuery => "/query",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
             Self::Unknown => "unknown",
         }
     }
 
     /// The methods that it takes.
-    fn allow(self) -> &'static str {
+    pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
             Self::LinesV1 | Self::LinesV2 => "POST",
             _ => "GET, HEAD",
+        }
+    }
+
+    /// What its methods do, as the handlers tell it, in the order of [`Self::allow`].
+    pub(crate) fn operations(self) -> &'static [Operation] {
+        match self {
+            Self::Page => &[routes::page::INDEX],
+            Self::PageFile => &[routes::page::FILE],
+            Self::Ping => &[routes::health::PING],
+            Self::Health => &[routes::health::HEALTH],
+            Self::Metrics => &[routes::seed::NAMES, routes::write::WRITE],
+            Self::Seed => &[routes::seed::AVERAGES],
+            Self::Query => &[routes::read::QUERY],
+            Self::Series => &[routes::read::SERIES],
+            Self::Latest => &[routes::read::LATEST],
+            Self::Stream => &[routes::stream::STREAM],
+            Self::Chart => &[routes::chart::CHART],
+            Self::Labels => &[routes::read::LABELS],
+            Self::LabelValues => &[routes::read::LABEL_VALUES],
+            Self::OwnMetrics => &[routes::own_metrics::FIGURES],
+            Self::LinesV1 => &[routes::influx::LINES_V1],
+            Self::LinesV2 => &[routes::influx::LINES_V2],
+            Self::InfluxQuery => &[routes::influx::INFLUX_QUERY, routes::influx::INFLUX_QUERY_FORM],
+            Self::OpenApi => &[routes::docs::OPENAPI],
+            Self::Docs => &[routes::docs::DOCS],
+            Self::Unknown => &[],
         }
     }
 
@@ -231,12 +270,16 @@ async fn dispatch(
         Route::Query => routes::read::query(app, head).await,
         Route::Series => routes::read::series(app, head).await,
         Route::Latest => routes::read::latest(app, head).await,
+        Route::Stream => routes::stream::stream(app, head).await,
+        Route::Chart => routes::chart::svg_picture(app, head).await,
         Route::Labels => routes::read::labels(app).await,
         Route::LabelValues => routes::read::label_values(app, params.get("label")).await,
         Route::OwnMetrics => routes::own_metrics::figures(app).await,
         Route::LinesV1 => routes::influx::write(app, head, body, Version::V1).await,
         Route::LinesV2 => routes::influx::write(app, head, body, Version::V2).await,
         Route::InfluxQuery => routes::influx::query(app, head, body).await,
+        Route::OpenApi => Ok(routes::docs::openapi()),
+        Route::Docs => Ok(routes::docs::page()),
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }
