@@ -11,6 +11,7 @@ mod ingest;
 mod latency;
 mod output;
 mod plot;
+mod png;
 mod screen;
 mod signal;
 mod simulator;

@@ -295,8 +295,8 @@ pub(crate) struct PlotArgs {
     /// Nothing but ASCII; without it the locale decides
     #[arg(long, conflicts_with = "out")]
     pub(crate) ascii: bool,
-    /// Write a picture into this file, named .svg, or a page, named .html; - writes an SVG to stdout. Width and height
-    /// are pixels then
+    /// Write a picture into this file, named .svg or .png, or a page, named .html; - writes an SVG to stdout. Width
+    /// and height are pixels then
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Colours of the picture: auto (as the reader's screen is set), light or dark

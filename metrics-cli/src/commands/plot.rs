@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::Context;
-use metrics_core::chart::{self, SIZE_PX, SvgOptions, curves, svg};
+use metrics_core::chart::{self, SIZE_PX, SvgOptions, Theme, curves, svg};
 use metrics_core::{Frame, QueryRequest, Timestamp};
 
 use super::query::{self, ask};
@@ -12,6 +12,7 @@ use crate::args::PlotArgs;
 use crate::backend::Backend;
 use crate::output::{WrongUsage, ascii_only, colours, note, print};
 use crate::plot::{MOST_CURVES, Paint, Picture, canvas_columns};
+use crate::png::png;
 use crate::screen;
 
 /// Size where stdout is no terminal.
@@ -41,6 +42,7 @@ fn size(args: &PlotArgs) -> (usize, usize) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileKind {
     Svg,
+    Png,
     Html,
 }
 
@@ -48,9 +50,10 @@ impl FileKind {
     fn of(file: &Path) -> Result<Self, WrongUsage> {
         match file.extension().and_then(OsStr::to_str) {
             Some("svg") => Ok(Self::Svg),
+            Some("png") => Ok(Self::Png),
             Some("html" | "htm") => Ok(Self::Html),
             None if file == Path::new("-") => Ok(Self::Svg),
-            _ => Err(WrongUsage(format!("--out {}: the name must end in .svg or .html", file.display()))),
+            _ => Err(WrongUsage(format!("--out {}: the name must end in .svg, .png or .html", file.display()))),
         }
     }
 }
@@ -146,21 +149,24 @@ fn drawn(
 
 /// Writes a picture or a page into a file, or a picture to stdout.
 async fn write_picture(args: &PlotArgs, file: &Path, request: &QueryRequest, frame: Frame) -> anyhow::Result<()> {
+    let kind = FileKind::of(file)?;
     let options = SvgOptions {
         width: picture_px("--width", args.width, PICTURE_PX.0)?,
         height: picture_px("--height", args.height, PICTURE_PX.1)?,
-        theme: args.theme,
+        // Pixels cannot follow the screen that they are looked at on.
+        theme: if kind == FileKind::Png && args.theme == Theme::Auto { Theme::Light } else { args.theme },
         title: args.title.clone().unwrap_or_else(|| chart::title(request, &frame)),
         ..SvgOptions::default()
     };
-    let text = match FileKind::of(file)? {
-        FileKind::Svg => svg(&frame, &options),
-        FileKind::Html => chart::html(&frame, &options),
+    let bytes = match kind {
+        FileKind::Svg => svg(&frame, &options).into_bytes(),
+        FileKind::Png => png(&svg(&frame, &options))?,
+        FileKind::Html => chart::html(&frame, &options).into_bytes(),
     };
     if file == Path::new("-") {
-        return print(text.as_bytes());
+        return print(&bytes);
     }
-    tokio::fs::write(file, text).await.with_context(|| format!("cannot write {}", file.display()))
+    tokio::fs::write(file, bytes).await.with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Where a chart begins that nobody gave a start: a day before its end, or with the first point if that came later.
@@ -184,6 +190,7 @@ mod tests {
             (kind("a/b.svg"), kind("x.html"), kind("-")),
             (Ok(FileKind::Svg), Ok(FileKind::Html), Ok(FileKind::Svg))
         );
-        assert!(kind("x.png").is_err_and(|error| error.contains(".svg or .html")));
+        assert_eq!(kind("x.png"), Ok(FileKind::Png));
+        assert!(kind("x.gif").is_err_and(|error| error.contains(".svg, .png or .html")));
     }
 }

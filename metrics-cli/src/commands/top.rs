@@ -1,9 +1,12 @@
 //! `top`: the latest values of a running server, with what they were before as small charts.
 
 use std::collections::HashMap;
-
-use metrics_core::{Aggregate, GroupBy, LabelFilter, Per, QueryRequest, Resolution, SeriesInfo, SeriesKey, Timestamp};
 use std::io::IsTerminal;
+
+use metrics_core::{
+    Aggregate, GroupBy, LabelFilter, Per, QueryRequest, Resolution, SeriesInfo, SeriesKey, Timestamp,
+    format_duration_micros,
+};
 use unicode_width::UnicodeWidthStr;
 
 use super::plot::terminal_size;
@@ -22,7 +25,7 @@ const WIDE_COLUMNS: usize = 100;
 /// Narrower terminals get no charts.
 const LEAST_COLUMNS: usize = 50;
 /// Columns of a value, and of its age.
-const VALUE_COLUMNS: usize = 12;
+const VALUE_COLUMNS: usize = 10;
 /// See [`VALUE_COLUMNS`].
 const AGE_COLUMNS: usize = 5;
 
@@ -64,12 +67,18 @@ impl Page {
         let now = Timestamp::now();
         let spark_columns = self.spark_columns();
         let history = history(args, filters, &latest, (now, spark_columns), backend).await?;
-        let head = format!("{} of {all} series, every {:?}, charts over {:?}", latest.len(), args.interval, args.span);
+        let [interval, span] = [args.interval, args.span]
+            .map(|time| format_duration_micros(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
+        let head = format!("{} of {all} series, every {interval}, charts over {span}", latest.len());
         let mut lines = vec![self.paint.faint(&fit(&head, self.columns)), String::new()];
         if latest.is_empty() {
-            lines.push("no series yet".to_owned());
+            let chosen = pattern.is_some() || !filters.is_empty();
+            lines
+                .push(if chosen { "no series fits the pattern and every --where" } else { "no series yet" }.to_owned());
         }
-        lines.extend(latest.iter().map(|info| self.line(info, history.get(&info.key), now)));
+        let longest =
+            latest.iter().map(|info| info.key.name.as_str().width() + labels(info).width()).max().unwrap_or(0);
+        lines.extend(latest.iter().map(|info| self.line(info, history.get(&info.key), longest, now)));
         let finish = |line: String| if self.ascii { to_ascii(&line) } else { line };
         Ok(lines.into_iter().map(finish).collect())
     }
@@ -83,13 +92,12 @@ impl Page {
     }
 
     /// `cpu host=a      21.5  ▁▂▃▅▆█   2s`.
-    fn line(&self, info: &SeriesInfo, history: Option<&Vec<Option<f64>>>, now: Timestamp) -> String {
+    fn line(&self, info: &SeriesInfo, history: Option<&Vec<Option<f64>>>, longest: usize, now: Timestamp) -> String {
         let spark_columns = self.spark_columns();
-        let taken = VALUE_COLUMNS + 2 + AGE_COLUMNS + if spark_columns > 0 { spark_columns + 2 } else { 0 };
-        let room = self.columns.saturating_sub(taken).max(1);
-        let labels: String = info.key.labels.iter().map(|(label, value)| format!(" {label}={value}")).collect();
+        let taken = 1 + VALUE_COLUMNS + 2 + AGE_COLUMNS + if spark_columns > 0 { spark_columns + 2 } else { 0 };
+        let room = self.columns.saturating_sub(taken).min(longest).max(1);
         let name = fit(info.key.name.as_str(), room);
-        let labels = fit(&labels, room.saturating_sub(name.width()));
+        let labels = fit(&labels(info), room.saturating_sub(name.width()));
         let blanks = " ".repeat(room.saturating_sub(name.width() + labels.width()));
         let spark = match (spark_columns, history) {
             (0, _) => String::new(),
@@ -98,12 +106,17 @@ impl Page {
         };
         let age = age(now.micros().saturating_sub(info.last.micros()));
         format!(
-            "{name}{}{blanks}{:>VALUE_COLUMNS$}{spark}{}",
+            "{name}{}{blanks} {:>VALUE_COLUMNS$}{spark}{}",
             self.paint.faint(&labels),
             short(info.last_value),
             self.paint.faint(&format!("  {age:>AGE_COLUMNS$}"))
         )
     }
+}
+
+/// ` host=a core=1`.
+fn labels(info: &SeriesInfo) -> String {
+    info.key.labels.iter().map(|(label, value)| format!(" {label}={value}")).collect()
 }
 
 /// The last value of each series in each step of the span.
@@ -145,18 +158,23 @@ async fn history(
     Ok(of_series.collect())
 }
 
-/// A value in about six digits.
+/// A value in about six digits, from a million on with a unit.
 fn short(value: f64) -> String {
     let magnitude = value.abs();
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
-    if !(1e-4..1e12).contains(&magnitude) {
-        return format!("{value:.3e}");
-    }
-    let decimals = (5.0 - magnitude.log10().floor()).clamp(0.0, 6.0) as usize;
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    let (divisor, unit) = match magnitude {
+        1e15.. | ..1e-4 => return format!("{value:.3e}"),
+        1e12.. => (1e12, "T"),
+        1e9.. => (1e9, "G"),
+        1e6.. => (1e6, "M"),
+        _ => (1.0, ""),
+    };
+    let decimals = (5.0 - (magnitude / divisor).log10().floor()).clamp(0.0, 6.0) as usize;
+    let text = format!("{:.decimals$}", value / divisor);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{unit}")
 }
 
 /// How long ago, in the largest whole unit.
@@ -179,7 +197,7 @@ mod tests {
     #[test]
     fn values_are_short_and_ages_whole() {
         let values = [0.0, 21.5, -0.125, 8_350_380_032.0, 1e300, 1.0 / 3.0, 99.999_999].map(short);
-        assert_eq!(values, ["0", "21.5", "-0.125", "8350380032", "1.000e300", "0.333333", "100"]);
+        assert_eq!(values, ["0", "21.5", "-0.125", "8.35038G", "1.000e300", "0.333333", "100"]);
         assert_eq!([-5, 119, 120, 7_200, 200_000].map(|s: i64| age(s * 1_000_000)), ["0s", "119s", "2m", "2h", "2d"]);
     }
 
@@ -198,8 +216,8 @@ mod tests {
         for columns in [40, 60, 80, 200] {
             let page = Page { columns, rows: 10, ascii: false, paint: Paint::Marks };
             let history = vec![Some(1.0); page.spark_columns()];
-            let line = page.line(&info, Some(&history), Timestamp::EPOCH);
-            assert_eq!(line.width(), columns, "{line:?}");
+            let line = page.line(&info, Some(&history), 24, Timestamp::EPOCH);
+            assert!(line.width() <= columns && line.contains("21.5"), "{line:?}");
         }
     }
 }

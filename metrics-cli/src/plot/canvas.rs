@@ -159,10 +159,10 @@ mod tests {
     fn a_line_takes_the_cells_of_a_band_over() {
         let mut canvas = Canvas::new(4, 1);
         canvas.shade(0, &[(0, 0, 3), (7, 0, 3)]);
-        assert_eq!(text(&canvas), ["⢕⢕⢕⢕"]);
+        assert_eq!(text(&canvas), ["⡪⡪⡪⡪"]);
         assert!(canvas.row(0).iter().all(|cell| cell.shade));
         canvas.draw(0, &[vec![(0, 0), (3, 0)]]);
-        assert_eq!(text(&canvas), ["⣀⣀⢕⢕"]);
+        assert_eq!(text(&canvas), ["⣀⣀⡪⡪"]);
         assert!(!canvas.row(0)[0].shade && canvas.row(0)[3].shade);
     }
 

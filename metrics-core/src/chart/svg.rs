@@ -19,6 +19,8 @@ const MAX_LABEL_CHARS: usize = 60;
 const LINE_PX: f64 = 18.0;
 /// Usual width of a character, in pixels: text is not measured, a picture has no font of its own.
 const CHAR_PX: f64 = 6.6;
+/// Room between the time axis and the legend, in pixels.
+const LEGEND_GAP_PX: f64 = 14.0;
 /// Room at the right edge and below the title, in pixels.
 const EDGE_PX: f64 = 16.0;
 
@@ -147,7 +149,7 @@ pub(super) fn draw(frame: &Frame, options: &SvgOptions) -> Drawn {
     let legend = legend(&drawn, all, picture.width);
     let scale = scale(&drawn, picture.height);
     let margin = scale.ticks.iter().map(|(_, label)| label.len()).max().unwrap_or(0) as f64 * CHAR_PX + 2.0 * EDGE_PX;
-    let legend_px = legend.len() as f64 * LINE_PX + if legend.is_empty() { 0.0 } else { 6.0 };
+    let legend_px = legend.len() as f64 * LINE_PX + if legend.is_empty() { 0.0 } else { LEGEND_GAP_PX };
     let plot = Plot {
         left: margin,
         right: picture.width - EDGE_PX,
@@ -164,7 +166,7 @@ pub(super) fn draw(frame: &Frame, options: &SvgOptions) -> Drawn {
         let (x, y) = ((plot.left + plot.right) / 2.0, (plot.top + plot.bottom) / 2.0);
         picture.text((x, y), "middle", "dim", "no points in this time");
     }
-    picture.legend(&legend, plot.bottom + LINE_PX + EDGE_PX);
+    picture.legend(&legend, plot.bottom + LINE_PX + EDGE_PX + LEGEND_GAP_PX / 2.0);
     picture.out.push_str("</svg>\n");
     Drawn { text: picture.out, curves: drawn, edges_px: [plot.left, plot.right, plot.top, plot.bottom] }
 }

@@ -219,8 +219,9 @@ impl Committer {
                     *self.figures.sealed_at.lock() = Some(Instant::now());
                 }
                 let commits = self.figures.commits.fetch_add(1, Ordering::Relaxed) + 1;
-                answer(replies, Ok(()));
+                // Before the answer: who wrote and then asks a watch has it told.
                 self.tell(changed);
+                answer(replies, Ok(()));
                 self.after_commit(seal, commits);
             }
             Err(error) => {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use hyper::http::request::Parts;
+use metrics_core::Timestamp;
 use metrics_core::chart::{SIZE_PX, SvgOptions, svg, title};
 use metrics_core::wire::params;
-use metrics_core::{Order, Timestamp};
 
-use super::read::{AGG, FROM, GROUP_BY, NAME, PER, POINTS, TO, TZ, WHERE, pairs};
+use super::read::{
+    AGG, EPOCH, EXPLAIN, FILL, FROM, GROUP_BY, LIMIT, NAME, ORDER, PER, POINTS, TO, TZ, WHERE, epoch_unit, pairs,
+};
 use crate::app::App;
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, Reply, content};
@@ -38,6 +40,11 @@ pub(crate) const CHART: Operation = Operation {
         WHERE,
         GROUP_BY,
         Param { text: "IANA zone of windows and of the time axis; UTC by default.", ..TZ },
+        FILL,
+        Param { text: "Which end of the time `limit` keeps.", ..ORDER },
+        Param { text: "Most windows a series, at most 20,000.", ..LIMIT },
+        Param { text: "Taken as in `/v1/query`, without effect.", ..EXPLAIN },
+        Param { text: "Taken as in `/v1/query`, without effect.", ..EPOCH },
         Param::query("width", "Width in pixels; 800 by default.").whole(*SIZE_PX.start() as u64, *SIZE_PX.end() as u64),
         Param::query("height", "Height in pixels; 360 by default.")
             .whole(*SIZE_PX.start() as u64, *SIZE_PX.end() as u64),
@@ -65,6 +72,9 @@ pub(crate) async fn svg_picture(app: &Arc<App>, head: &Parts) -> Result<Reply, F
             "height" => options.height = pixels(&value).map_err(wrong)?,
             "theme" => options.theme = value.parse().map_err(|error| wrong(format!("{error}")))?,
             "title" => options.title = value,
+            "epoch" => {
+                epoch_unit(&[(key.clone(), value)])?;
+            }
             _ => asked.push((key.clone(), value)),
         }
         given.push(key);
@@ -77,8 +87,7 @@ pub(crate) async fn svg_picture(app: &Arc<App>, head: &Parts) -> Result<Reply, F
         asked.push(("agg".to_owned(), DEFAULT_AGG.to_owned()));
     }
     let mut request = params::decode(asked, Timestamp::now()).map_err(|error| Failure::malformed(error.to_string()))?;
-    request.order = Order::Ascending;
-    request.limit = MAX_WINDOWS + 1;
+    request.limit = request.limit.min(MAX_WINDOWS + 1);
     let engine = app.engine.clone();
     let work = move || {
         let frame = engine.query(&request)?;

@@ -51,29 +51,24 @@ pub(super) const POINTS: Param =
 pub(super) const EPOCH: Param =
     Param::query("epoch", "Times as whole numbers in this unit in place of RFC 3339.").words(&["ms", "us"]);
 
+/// What empty windows show.
+pub(super) const FILL: Param = Param::query("fill", "What windows without points show; they are left out by default.")
+    .words(&["none", "null", "zero", "previous", "linear"]);
+/// Order in time.
+pub(super) const ORDER: Param = Param::query("order", "Oldest first by default.").words(&["asc", "desc"]);
+/// Windows of a series.
+pub(super) const LIMIT: Param =
+    Param::query("limit", "Most windows a series; 100,000 by default.").whole(1, params::MAX_LIMIT as u64);
+/// How the answer was made.
+pub(super) const EXPLAIN: Param = Param::query("explain", "Adds what was read to answer.").words(&["true", "false"]);
+
 pub(crate) const QUERY: Operation = Operation {
     method: "GET",
     id: "query",
     group: Group::Read,
     summary: "Aggregates of windows, or the points themselves.",
     text: "By column; `Accept` chooses JSON, CSV or NDJSON.",
-    params: &[
-        NAME,
-        FROM,
-        TO,
-        PER,
-        POINTS,
-        AGG,
-        WHERE,
-        GROUP_BY,
-        Param::query("fill", "What windows without points show; they are left out by default.")
-            .words(&["none", "null", "zero", "previous", "linear"]),
-        TZ,
-        Param::query("order", "Oldest first by default.").words(&["asc", "desc"]),
-        Param::query("limit", "Most windows a series; 100,000 by default.").whole(1, params::MAX_LIMIT as u64),
-        Param::query("explain", "Adds what was read to answer.").words(&["true", "false"]),
-        EPOCH,
-    ],
+    params: &[NAME, FROM, TO, PER, POINTS, AGG, WHERE, GROUP_BY, FILL, TZ, ORDER, LIMIT, EXPLAIN, EPOCH],
     takes: &[],
     gives: &[Answer {
         status: 200,

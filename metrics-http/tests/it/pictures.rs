@@ -35,7 +35,9 @@ async fn what_no_picture_can_be_is_refused_by_name() {
         ("name=load&height=9999", "height"),
         ("name=load&theme=blue", "theme"),
         ("name=load&theme=dark&theme=dark", "twice"),
-        ("name=load&fill=zero", "fill"),
+        ("name=load&nosuch=1", "nosuch"),
+        ("name=load&epoch=s", "epoch"),
+        ("name=load&fill=x", "fill"),
     ] {
         let answer = server.get(&format!("/v1/chart.svg?{query}")).await;
         assert_eq!((answer.status, answer.message().contains(word)), (400, true), "{query}: {}", answer.text());

@@ -177,6 +177,26 @@ async fn streams_are_bounded_and_their_room_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let options = ServerOptions { answer_timeout: Duration::from_millis(300), ..ServerOptions::default() };
+    let server = Server::with(options).await;
+    let stream = Stream::open(&server, "name=a&per=raw&interval=50ms", &[]).await;
+    // Events of some 60 kB, each of another day, until the system takes no more of them for the client.
+    let writes = async {
+        let mut day = 0;
+        while server.get("/metrics").await.text().contains("\nmetrics_http_streams 1\n") {
+            day += 1;
+            let at = Timestamp::parse("2014-01-01").expect("a date").saturating_add_micros(day * 86_400_000_000);
+            let row = |second: i64| format!("{},a,{second}\n", at.saturating_add_micros(second * 1_000_000));
+            let csv = format!("timestamp,name,value\n{}", (0..1_900).map(row).collect::<String>());
+            assert_eq!(server.post_as("/v1/metrics", "text/csv", csv.as_bytes()).await.status, 201);
+        }
+    };
+    timeout(PATIENCE * 2, writes).await.expect("the stream ends");
+    drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_stream_cannot_do_is_refused_by_name() {
     let server = Server::start().await;
     for (query, word) in [
