@@ -2,13 +2,16 @@
 
 use crate::model::{Aggregate, Column, ColumnKind, Frame, FrameSeries, Resolution, Timestamp};
 
+/// Points without a gap, oldest first.
+type Piece = Vec<(Timestamp, f64)>;
+
 /// One line of the chart.
 #[derive(Debug, Clone)]
 pub struct Curve {
     /// What it is, for the legend.
     pub label: String,
     /// Pieces between gaps, oldest first, none of them empty, every value finite.
-    pub pieces: Vec<Vec<(Timestamp, f64)>>,
+    pub pieces: Vec<Piece>,
     /// The least and the greatest value around the line, in pieces as above; empty where they were not asked for.
     pub band: Vec<Vec<(Timestamp, f64, f64)>>,
 }
@@ -25,7 +28,7 @@ impl Curve {
         let mut points = points.to_vec();
         points.sort_by_key(|(at, _)| *at);
         let widest = widest_step(&points, window_micros);
-        let mut pieces: Vec<Vec<(Timestamp, f64)>> = Vec::new();
+        let mut pieces: Vec<Piece> = Vec::new();
         let mut joined = false;
         for (at, value) in points {
             let Some(value) = value.filter(|value| value.is_finite()) else {
@@ -116,11 +119,9 @@ fn band(series: &FrameSeries, window: Option<i64>) -> Vec<Vec<(Timestamp, f64, f
         let points: Vec<_> = series.time.iter().copied().zip(values.iter().copied()).collect();
         Curve::new(String::new(), &points, window).pieces
     });
-    let joined = |(low, high): (Vec<(Timestamp, f64)>, Vec<(Timestamp, f64)>)| {
-        low.into_iter().zip(high).map(|((at, low), (_, high))| (at, low, high)).collect()
-    };
+    let joined = |(low, high): (Piece, Piece)| low.into_iter().zip(high).map(|((at, low), (_, high))| (at, low, high));
     // Both have a value where the window has points, so that their pieces are the same.
-    low.into_iter().zip(high).map(joined).collect()
+    low.into_iter().zip(high).map(|pieces| joined(pieces).collect()).collect()
 }
 
 /// What tells a curve from the others, and no more.
