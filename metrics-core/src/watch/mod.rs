@@ -190,14 +190,16 @@ impl Changes {
 
     /// Whether a commit needs to tell what it changed.
     pub(crate) fn are_recorded(&self) -> bool {
-        self.recording.load(Ordering::Acquire)
+        // In one order with what can be read: a watch records first and asks then, a commit can be read first and looks
+        // here then. One of the two sees the other.
+        self.recording.load(Ordering::SeqCst)
     }
 
     /// A watch that goes on after a place, or begins now.
     pub(crate) fn watch(self: &Arc<Self>, mut names: Vec<MetricName>, after: Option<WatchPosition>) -> Watch {
         names.sort_unstable();
         names.dedup();
-        self.recording.store(true, Ordering::Release);
+        self.recording.store(true, Ordering::SeqCst);
         let mut log = self.log.lock();
         log.next_watch += 1;
         let known = after.filter(|after| after.opening == self.opening && after.commit <= log.commits);
@@ -222,6 +224,16 @@ impl Changes {
                 log.forgotten = gone.commit;
             }
         }
+        let wakers = std::mem::take(&mut log.wakers);
+        drop(log);
+        wakers.into_values().for_each(Waker::wake);
+    }
+
+    /// Tells of a commit whose spans nobody noted.
+    pub(crate) fn tell_anything(&self) {
+        let mut log = self.log.lock();
+        log.commits += 1;
+        log.forgotten = log.commits;
         let wakers = std::mem::take(&mut log.wakers);
         drop(log);
         wakers.into_values().for_each(Waker::wake);
@@ -308,6 +320,17 @@ mod tests {
         assert_eq!(told(&mut watch), Some(Change::Anything));
         tell(&changes, &["a"], 1);
         assert_eq!(told(&mut watch), spans(&[("a", 1, 2)]));
+    }
+
+    #[test]
+    fn a_commit_whose_spans_nobody_noted_may_be_anything() {
+        let changes = Arc::new(Changes::new(Timestamp::EPOCH));
+        let mut watch = changes.watch(vec![name("a")], None);
+        changes.tell_anything();
+        tell(&changes, &["a"], 1);
+        assert_eq!(told(&mut watch), Some(Change::Anything));
+        tell(&changes, &["a"], 3);
+        assert_eq!(told(&mut watch), spans(&[("a", 3, 4)]));
     }
 
     #[test]

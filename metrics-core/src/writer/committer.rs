@@ -206,7 +206,7 @@ impl Committer {
             return;
         }
         let (points, keys) = (commit.rows.len() as u64, commit.keys.clone());
-        let changed = if self.changes.are_recorded() { changed_spans(&commit.rows) } else { FxHashMap::default() };
+        let changed = self.changes.are_recorded().then(|| changed_spans(&commit.rows));
         let begun = Instant::now();
         let result = self.store.commit(connection, commit, seal);
         let elapsed_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -233,11 +233,16 @@ impl Committer {
     }
 
     /// Tells those who watch, by the names of the metrics.
-    fn tell(&self, changed: FxHashMap<u32, Spans>) {
-        if !changed.is_empty() {
-            let registry = self.store.registry.read();
-            let named = |(metric, spans)| Some((registry.metric_name(metric)?.clone(), spans));
-            self.changes.tell(changed.into_iter().filter_map(named));
+    fn tell(&self, changed: Option<FxHashMap<u32, Spans>>) {
+        match changed {
+            Some(changed) => {
+                let registry = self.store.registry.read();
+                let named = |(metric, spans)| Some((registry.metric_name(metric)?.clone(), spans));
+                self.changes.tell(changed.into_iter().filter_map(named));
+            }
+            // The first watch began while this commit was under way, and may have asked before it could be read.
+            None if self.changes.are_recorded() => self.changes.tell_anything(),
+            None => {}
         }
     }
 
