@@ -2,6 +2,7 @@
 
 mod args;
 mod backend;
+mod collector;
 mod commands;
 mod csv_rows;
 mod figures;
@@ -10,8 +11,11 @@ mod ingest;
 mod latency;
 mod output;
 mod plot;
+mod png;
+mod screen;
 mod signal;
 mod simulator;
+mod sparkline;
 mod suggest;
 mod table;
 mod zone;
@@ -109,6 +113,10 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             let simulate = async |backend: &Backend| commands::simulate::run(&args, backend).await;
             return with(target, args.store.clone(), Access::Write, simulate).await;
         }
+        Command::Collect(args) => {
+            let collect = async |backend: &Backend| commands::collect::run(&args, backend).await;
+            return with(target, args.store.clone(), Access::Write, collect).await;
+        }
         Command::Post(args) => {
             let store = args.store.clone();
             let point = commands::post::point(args, now)?;
@@ -117,13 +125,22 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         }
         Command::List(args) => list(Listing::Series, &args, target).await?,
         Command::Latest(args) => list(Listing::Latest, &args, target).await?,
+        Command::Top(args) => {
+            let filters = commands::list::filters_of(&args.filters)?;
+            refuse_file(&target, "top shows what a running server gets")?;
+            let top = async |backend: &Backend| commands::top::run(&args, &filters, backend).await;
+            with(target, StoreArgs::default(), Access::Read, top).await?;
+        }
         Command::Query(args) => {
             let request = commands::query::request(&args.window, now)?;
             let query = async |backend: &Backend| commands::query::run(&args, &request, backend).await;
             with(target, args.store.clone(), Access::Read, query).await?;
         }
         Command::Plot(args) => {
-            let request = commands::plot::request(&args, commands::plot::size(&args).0, now)?;
+            let request = commands::plot::request(&args, now)?;
+            if args.follow {
+                refuse_file(&target, "--follow shows what a running server gets")?;
+            }
             let plot = async |backend: &Backend| commands::plot::run(&args, &request, backend).await;
             with(target, args.store.clone(), Access::Read, plot).await?;
         }
@@ -159,6 +176,15 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Refuses a file, which nobody else writes while this process has it.
+fn refuse_file(target: &TargetArgs, why: &str) -> Result<(), WrongUsage> {
+    let named = TargetArgs { db: target.db.clone(), url: target.url.clone() };
+    match Target::of(named, variable)? {
+        Target::Server(_) => Ok(()),
+        Target::File(_) => Err(WrongUsage(format!("{why}: name it with --url, such as http://127.0.0.1:8080"))),
+    }
 }
 
 fn variable(key: &str) -> Option<OsString> {

@@ -51,6 +51,21 @@ pub(crate) fn colours() -> bool {
         && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
 }
 
+/// Whether the terminal shows nothing but ASCII: the locale names another set of characters than UTF-8. Where no
+/// locale is set, and where stdout is no terminal, UTF-8 is what is read.
+pub(crate) fn ascii_only() -> bool {
+    io::stdout().is_terminal() && !speaks_utf8(|key| std::env::var(key).ok())
+}
+
+/// What the first of the three variables that decide says (POSIX, "Environment Variables", 8.2).
+fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
+    locale.is_none_or(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
 /// A count with commas between thousands: `1,234,567`.
 pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
@@ -72,6 +87,15 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_locale_says_whether_there_is_more_than_ascii() {
+        let with = |pairs: &[(&str, &str)]| {
+            speaks_utf8(|key| pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned()))
+        };
+        assert!(with(&[]) && with(&[("LANG", "en_GB.UTF-8")]) && with(&[("LC_ALL", ""), ("LANG", "C.utf8")]));
+        assert!(!with(&[("LANG", "C")]) && !with(&[("LC_ALL", "POSIX"), ("LANG", "de_DE.UTF-8")]));
+    }
 
     #[test]
     fn thousands_stand_apart() {

@@ -10,8 +10,10 @@ use parking_lot::{Mutex, RwLock};
 use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo, Timestamp};
 use crate::query::{self, QueryError};
 use crate::store::{CheckReport, Doomed, ExportFormat, OpenError, Options, Store, StoreError};
+use crate::watch::{Changes, Spans, Watch, WatchPosition};
 use crate::writer::{
-    CommitFigures, Committer, IdempotencyKey, Job, Maintenance, Queue, WriteError, WriteJob, WriteTicket,
+    COMMIT_BUCKETS_US, CommitFigures, Committer, IdempotencyKey, Job, Maintenance, Queue, WriteError, WriteJob,
+    WriteTicket,
 };
 
 /// An open store. Clones are cheap and share it; all may be used from any thread, in sync and async code.
@@ -44,6 +46,7 @@ struct Inner {
     queue: Arc<Queue>,
     maintenance: Arc<Maintenance>,
     figures: Arc<CommitFigures>,
+    changes: Arc<Changes>,
     limits: Limits,
     /// None once closed. A query holds it for reading, so that closing waits for the queries that run.
     store: RwLock<Option<Arc<Store>>>,
@@ -83,6 +86,13 @@ pub struct Stats {
     pub commit_us: u64,
     /// Points committed since the store was opened.
     pub committed_points: u64,
+    /// Commits by how long they took: up to each of [`crate::COMMIT_BUCKETS_US`] and above the one before it; the last
+    /// counts those that took longer.
+    pub commit_buckets: [u64; COMMIT_BUCKETS_US.len() + 1],
+    /// Points of [`Self::memory_points`] that are on their way into chunks.
+    pub sealed_points: u64,
+    /// Microseconds since these were sealed; 0 without any.
+    pub sealed_age_us: u64,
 }
 
 impl Engine {
@@ -105,11 +115,13 @@ impl Engine {
         let queue = Arc::new(Queue::new(store.options.queue_points));
         let maintenance = Arc::new(Maintenance::default());
         let figures = Arc::new(CommitFigures::default());
+        let changes = Arc::new(Changes::new(Timestamp::now()));
         let committer = Committer::new(
             Arc::clone(&store),
             Arc::clone(&queue),
             Arc::clone(&maintenance),
             Arc::clone(&figures),
+            Arc::clone(&changes),
             keys,
         );
         let (tidy, tidied) = (Arc::clone(&maintenance), Arc::clone(&store));
@@ -126,6 +138,7 @@ impl Engine {
             queue,
             maintenance,
             figures,
+            changes,
             limits,
             store: RwLock::new(Some(store)),
             threads: Mutex::new(threads),
@@ -176,6 +189,24 @@ impl Engine {
         query::execute(store.as_ref().ok_or(QueryError::Closed)?, request)
     }
 
+    /// Tells when points of some metrics (known yet or not) come or go, from now on or after a place that an earlier
+    /// watch of this opening of the store gave.
+    ///
+    /// ```
+    /// use metrics_core::{Change, Engine, MetricName, Point, Timestamp};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("metrics.duckdb");
+    /// let engine = Engine::open(path)?;
+    /// let mut watch = engine.watch([MetricName::new("load")?], None);
+    /// engine.write(Point::new("load", Timestamp::EPOCH, 0.5)?)?.wait()?;
+    /// let Some(Change::Spans(spans)) = watch.wait() else { panic!("one point is a small change") };
+    /// assert_eq!((spans.len(), spans[0].from), (1, Timestamp::EPOCH));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn watch(&self, names: impl IntoIterator<Item = MetricName>, after: Option<WatchPosition>) -> Watch {
+        self.inner.changes.watch(names.into_iter().collect(), after)
+    }
+
     fn in_memory<T: Default>(&self, read: impl FnOnce(&crate::store::Registry) -> T) -> T {
         self.inner.store.read().as_ref().map(|store| read(&store.registry.read())).unwrap_or_default()
     }
@@ -220,6 +251,10 @@ impl Engine {
         let snapshot = store.snapshot();
         let (file_bytes, wal_bytes) = store.file_bytes();
         let registry = store.registry.read();
+        let sealed_age_us = || {
+            let sealed_at = *figures.sealed_at.lock();
+            sealed_at.map_or(0, |at| u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX))
+        };
         Stats {
             points: registry.points(),
             series: registry.len() as u64,
@@ -233,6 +268,9 @@ impl Engine {
             commits: figures.commits.load(Ordering::Relaxed),
             commit_us: figures.commit_us.load(Ordering::Relaxed),
             committed_points: figures.points.load(Ordering::Relaxed),
+            commit_buckets: std::array::from_fn(|at| figures.commit_buckets[at].load(Ordering::Relaxed)),
+            sealed_points: snapshot.sealed.as_ref().map_or(0, |sealed| sealed.len() as u64),
+            sealed_age_us: snapshot.sealed.as_ref().map_or(0, |_| sealed_age_us()),
         }
     }
 
@@ -272,13 +310,19 @@ impl Engine {
         to: Timestamp,
     ) -> Result<u64, StoreError> {
         self.compact()?;
-        let (name, filters) = (name.clone(), filters.to_vec());
-        self.inner.maintenance.run_task(move |store, connection| {
-            let selection = store.registry.read().select(&name, &filters);
+        let (doomed, filters) = (name.clone(), filters.to_vec());
+        let deleted = self.inner.maintenance.run_task(move |store, connection| {
+            let selection = store.registry.read().select(&doomed, &filters);
             selection.map_or(Ok(0), |selection| {
                 store.delete(connection, &Doomed::new(&selection, from.micros(), to.micros()))
             })
-        })
+        })?;
+        if deleted > 0 && self.inner.changes.are_recorded() {
+            let mut span = Spans::default();
+            span.add(from.micros(), to.micros());
+            self.inner.changes.tell([(name.clone(), span)]);
+        }
+        Ok(deleted)
     }
 
     /// Copies the store as it is at one moment into a new file, which is a store itself. Writes and queries go on.
@@ -349,6 +393,7 @@ impl Inner {
         let tidied = threads.try_for_each(join);
         let store = self.store.write().take();
         let closed = store.map_or(Ok(()), |store| store.settle());
+        self.changes.close();
         committed.and(tidied).and(closed)
     }
 }

@@ -34,6 +34,7 @@
 //! and does not need DuckDB: what a client builds on. The feature `bundled` (on by default) compiles DuckDB in;
 //! without it the system's library is linked.
 
+pub mod chart;
 pub mod encode;
 #[cfg(feature = "engine")]
 mod engine;
@@ -44,6 +45,8 @@ mod query;
 mod rollup;
 #[cfg(feature = "engine")]
 mod store;
+#[cfg(feature = "engine")]
+mod watch;
 pub mod wire;
 #[cfg(feature = "engine")]
 mod writer;
@@ -59,4 +62,6 @@ pub use store::{
     StoreError,
 };
 #[cfg(feature = "engine")]
-pub use writer::{IdempotencyKey, MAX_KEY_BYTES, Receipt, WriteError, WriteTicket};
+pub use watch::{Change, ChangedSpan, Watch, WatchPosition, WatchPositionError};
+#[cfg(feature = "engine")]
+pub use writer::{COMMIT_BUCKETS_US, IdempotencyKey, MAX_KEY_BYTES, Receipt, WriteError, WriteTicket};

@@ -1,9 +1,11 @@
 //! What all requests of a server share.
 
 use std::io;
+use std::sync::Arc;
 
 use metrics_core::Engine;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::figures::Figures;
@@ -32,6 +34,10 @@ pub(crate) struct App {
     pub(crate) watchers: Workers,
     /// Room for requests.
     pub(crate) requests: Semaphore,
+    /// Room for streams.
+    pub(crate) streams: Arc<Semaphore>,
+    /// The server stops: what has no end of its own ends now.
+    pub(crate) stop: CancellationToken,
 }
 
 impl App {
@@ -50,6 +56,8 @@ impl App {
             coders: Workers::new(coders, options.queue_timeout),
             watchers: Workers::new(WATCHERS, options.health_timeout),
             requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
+            streams: Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS))),
+            stop: CancellationToken::new(),
             options,
         })
     }

@@ -25,7 +25,7 @@
 //!
 //! Everything that a client can make large, many or slow has a limit in [`ServerOptions`] and an answer of its own:
 //! 413 for a body, 431 for a head, 408 for a body that comes too slowly, 503 with `Retry-After` for too many requests
-//! at once, a closed connection for a head that does not arrive and for an answer that is not read.
+//! or streams at once, a closed connection for a head that does not arrive and for an answer that is not read.
 //!
 //! # Who may ask
 //!
@@ -37,12 +37,16 @@ mod access;
 mod app;
 mod body;
 mod connection;
+mod content;
+mod events;
 mod figures;
 mod inflate;
 mod limits;
 mod negotiate;
+mod openapi;
 mod options;
 mod page;
+mod process;
 mod respond;
 mod router;
 mod routes;

@@ -41,6 +41,11 @@ pub struct ServerOptions {
     /// Most requests at a time, `/ping`, `/health` and `/metrics` not counted; one more is answered with 503 and
     /// `Retry-After`. Default 1,024; at least 1.
     pub max_requests: usize,
+    /// Most streams of events at a time; one more is answered with 503 and `Retry-After`. Default 256; at least 1.
+    pub max_streams: usize,
+    /// How often a stream without events sends a comment, so that nobody on the way takes it for dead. Default 15 s;
+    /// more than 0.
+    pub stream_keep_alive: Duration,
     /// Most queries that run at a time; others wait for [`Self::queue_timeout`]. Default: the number of cores, at
     /// least 4.
     pub max_queries: usize,
@@ -74,6 +79,7 @@ impl ServerOptions {
             ("body_rate_min_bytes_per_s", self.body_rate_min_bytes_per_s),
             ("max_connections", self.max_connections),
             ("max_requests", self.max_requests),
+            ("max_streams", self.max_streams),
             ("max_queries", self.max_queries),
         ];
         let times = [
@@ -81,6 +87,7 @@ impl ServerOptions {
             ("body_timeout", self.body_timeout),
             ("idle_timeout", self.idle_timeout),
             ("answer_timeout", self.answer_timeout),
+            ("stream_keep_alive", self.stream_keep_alive),
             ("commit_timeout", self.commit_timeout),
             ("health_timeout", self.health_timeout),
         ];
@@ -112,6 +119,8 @@ impl Default for ServerOptions {
             answer_timeout: Duration::from_secs(10),
             max_connections: 4_096,
             max_requests: 1_024,
+            max_streams: 256,
+            stream_keep_alive: Duration::from_secs(15),
             max_queries: cores.max(4),
             queue_timeout: Duration::from_secs(10),
             commit_timeout: Duration::from_secs(30),

@@ -23,6 +23,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "chart.js"
         "colours.js"
         "controls.js"
+        "docs.css"
         "dom.js"
         "draw.js"
         "empty.js"

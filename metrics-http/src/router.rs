@@ -18,8 +18,10 @@ use hyper::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
+use crate::content::Content;
 use crate::figures::Reason;
 use crate::negotiate;
+use crate::openapi::Operation;
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version};
 
@@ -42,18 +44,22 @@ pub(crate) enum Route {
     Query,
     Series,
     Latest,
+    Stream,
+    Chart,
     Labels,
     LabelValues,
     OwnMetrics,
     LinesV1,
     LinesV2,
     InfluxQuery,
+    OpenApi,
+    Docs,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -63,12 +69,16 @@ impl Route {
         Self::Query,
         Self::Series,
         Self::Latest,
+        Self::Stream,
+        Self::Chart,
         Self::Labels,
         Self::LabelValues,
         Self::OwnMetrics,
         Self::LinesV1,
         Self::LinesV2,
         Self::InfluxQuery,
+        Self::OpenApi,
+        Self::Docs,
         Self::Unknown,
     ];
 
@@ -84,22 +94,52 @@ impl Route {
             Self::Query => "/v1/query",
             Self::Series => "/v1/series",
             Self::Latest => "/v1/latest",
+            Self::Stream => "/v1/stream",
+            Self::Chart => "/v1/chart.svg",
             Self::Labels => "/v1/labels",
             Self::LabelValues => "/v1/labels/{label}",
             Self::OwnMetrics => "/metrics",
             Self::LinesV1 => "/write",
             Self::LinesV2 => "/api/v2/write",
             Self::InfluxQuery => "/query",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
             Self::Unknown => "unknown",
         }
     }
 
     /// The methods that it takes.
-    fn allow(self) -> &'static str {
+    pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
             Self::LinesV1 | Self::LinesV2 => "POST",
             _ => "GET, HEAD",
+        }
+    }
+
+    /// What its methods do, as the handlers tell it, in the order of [`Self::allow`].
+    pub(crate) fn operations(self) -> &'static [Operation] {
+        match self {
+            Self::Page => &[routes::page::INDEX],
+            Self::PageFile => &[routes::page::FILE],
+            Self::Ping => &[routes::health::PING],
+            Self::Health => &[routes::health::HEALTH],
+            Self::Metrics => &[routes::seed::NAMES, routes::write::WRITE],
+            Self::Seed => &[routes::seed::AVERAGES],
+            Self::Query => &[routes::read::QUERY],
+            Self::Series => &[routes::read::SERIES],
+            Self::Latest => &[routes::read::LATEST],
+            Self::Stream => &[routes::stream::STREAM],
+            Self::Chart => &[routes::chart::CHART],
+            Self::Labels => &[routes::read::LABELS],
+            Self::LabelValues => &[routes::read::LABEL_VALUES],
+            Self::OwnMetrics => &[routes::own_metrics::FIGURES],
+            Self::LinesV1 => &[routes::influx::LINES_V1],
+            Self::LinesV2 => &[routes::influx::LINES_V2],
+            Self::InfluxQuery => &[routes::influx::INFLUX_QUERY, routes::influx::INFLUX_QUERY_FORM],
+            Self::OpenApi => &[routes::docs::OPENAPI],
+            Self::Docs => &[routes::docs::DOCS],
+            Self::Unknown => &[],
         }
     }
 
@@ -230,12 +270,16 @@ async fn dispatch(
         Route::Query => routes::read::query(app, head).await,
         Route::Series => routes::read::series(app, head).await,
         Route::Latest => routes::read::latest(app, head).await,
+        Route::Stream => routes::stream::stream(app, head).await,
+        Route::Chart => routes::chart::svg_picture(app, head).await,
         Route::Labels => routes::read::labels(app).await,
         Route::LabelValues => routes::read::label_values(app, params.get("label")).await,
         Route::OwnMetrics => routes::own_metrics::figures(app).await,
         Route::LinesV1 => routes::influx::write(app, head, body, Version::V1).await,
         Route::LinesV2 => routes::influx::write(app, head, body, Version::V2).await,
         Route::InfluxQuery => routes::influx::query(app, head, body).await,
+        Route::OpenApi => Ok(routes::docs::openapi()),
+        Route::Docs => Ok(routes::docs::page()),
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }
@@ -243,17 +287,19 @@ async fn dispatch(
 /// Adds what every answer has: its length, headers that keep browsers careful, compression where it pays.
 async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
     compress(app, head, &mut reply).await;
-    let length = reply.body().len();
+    let length = reply.body().length_bytes();
     let no_body = matches!(reply.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let headers = reply.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(BARE_POLICY));
-    if !no_body {
+    if let Some(length) = length
+        && !no_body
+    {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if head.method == Method::HEAD {
-        *reply.body_mut() = Bytes::new();
+        *reply.body_mut() = Content::empty();
     }
     reply
 }
@@ -263,19 +309,19 @@ async fn compress(app: &Arc<App>, head: &Parts, reply: &mut Reply) {
         let kind = kind.as_bytes();
         kind.starts_with(b"text/") || kind.starts_with(b"application/")
     });
-    if !is_text || reply.body().len() < GZIP_MIN_BYTES {
+    // What is streamed goes out as it comes.
+    let Some(plain) = reply.body().whole().filter(|plain| is_text && plain.len() >= GZIP_MIN_BYTES).cloned() else {
         return;
-    }
+    };
     reply.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
     if !negotiate::accepts_gzip(&head.headers) {
         return;
     }
-    let plain = reply.body().clone();
     let packed =
         if plain.len() <= GZIP_INLINE_BYTES { Ok(gzip(&plain)) } else { app.coders.run(move || gzip(&plain)).await };
     // Without a free thread the answer goes out as it is.
     if let Ok(packed) = packed {
-        *reply.body_mut() = packed;
+        *reply.body_mut() = packed.into();
         reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
 }

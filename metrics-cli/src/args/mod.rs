@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use metrics_core::MetricName;
+use metrics_core::chart::Theme;
 use metrics_core::wire::line::Precision;
 
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
@@ -18,7 +19,7 @@ pub(crate) use store::StoreArgs;
 pub(crate) use window::WindowArgs;
 
 use crate::simulator::MOST_METRICS;
-use values::{duration, finite, interval, label, metric_name};
+use values::{drawing, duration, finite, interval, label, metric_name, sampling, theme};
 
 /// What the help ends with.
 const EXAMPLES: &str = "\
@@ -73,13 +74,17 @@ pub(crate) enum Command {
     Post(PostArgs),
     /// Write simulated metrics, live and as history
     Simulate(SimulateArgs),
+    /// Write this machine's CPU, memory, disk and network figures
+    Collect(CollectArgs),
     /// List series: labels, number of points, first and last time
     List(ListArgs),
     /// Show the latest value of every series
     Latest(ListArgs),
+    /// Watch the latest values of a running server, with small charts of what they were before
+    Top(TopArgs),
     /// Print averages and other aggregates of time windows, or the points themselves
     Query(QueryArgs),
-    /// Draw a chart in the terminal
+    /// Draw a chart: in the terminal, or into a picture
     Plot(PlotArgs),
     /// Show how much the store holds
     Stats(StatsArgs),
@@ -115,6 +120,12 @@ pub(crate) struct ServeArgs {
     /// Write 20 simulated metrics every 300 ms
     #[arg(long)]
     pub(crate) simulate: bool,
+    /// Write this machine's CPU, memory, disk and network figures every 5 s
+    #[arg(long)]
+    pub(crate) collect: bool,
+    /// Most streams of events (/v1/stream) at a time
+    #[arg(long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_streams: u16,
     /// Open the chart page in the browser
     #[arg(long)]
     pub(crate) open: bool,
@@ -205,6 +216,18 @@ pub(crate) struct SimulateArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CollectArgs {
+    /// Time between two samples; rates are averages over it
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = sampling)]
+    pub(crate) interval: Duration,
+    /// How long to go on; without it until stopped
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// A metric's name, or a pattern with * and ?, in quotes
     pub(crate) pattern: Option<String>,
@@ -223,6 +246,24 @@ pub(crate) struct StatsArgs {
     pub(crate) print: PrintArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// A metric's name, or a pattern with * and ?, in quotes
+    pub(crate) pattern: Option<String>,
+    /// Label filter: host=a, host!=a, host=~web.*, host!~web.* (repeatable)
+    #[arg(long = "where", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Time between two drawings
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = drawing)]
+    pub(crate) interval: Duration,
+    /// Time that the small charts show
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = sampling)]
+    pub(crate) span: Duration,
+    /// Nothing but ASCII; without it the locale decides
+    #[arg(long)]
+    pub(crate) ascii: bool,
 }
 
 #[derive(Debug, Args)]
@@ -245,6 +286,25 @@ pub(crate) struct PlotArgs {
     /// Lines of the chart; without it those of the terminal, at most 30
     #[arg(long, value_name = "LINES")]
     pub(crate) height: Option<usize>,
+    /// Draw again and again what a running server has by then, until stopped
+    #[arg(long, conflicts_with_all = ["out", "to"])]
+    pub(crate) follow: bool,
+    /// Time between two drawings of --follow
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = drawing, requires = "follow")]
+    pub(crate) interval: Duration,
+    /// Nothing but ASCII; without it the locale decides
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) ascii: bool,
+    /// Write a picture into this file, named .svg or .png, or a page, named .html; - writes an SVG to stdout. Width
+    /// and height are pixels then
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Colours of the picture: auto (as the reader's screen is set), light or dark
+    #[arg(long, value_name = "THEME", default_value = "auto", value_parser = theme, requires = "out")]
+    pub(crate) theme: Theme,
+    /// First line of the picture; without it the names
+    #[arg(long, value_name = "TEXT", requires = "out")]
+    pub(crate) title: Option<String>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
@@ -283,6 +343,12 @@ mod tests {
             "post cpu 1 --label host",
             "simulate --interval 0s",
             "simulate --metrics 0",
+            "collect --interval 100ms",
+            "top --interval 1ms",
+            "plot cpu --follow --out x.svg",
+            "plot cpu --theme dark",
+            "plot cpu --out x.svg --theme blue",
+            "serve --max-streams 0",
             "simulate --duration x",
             "serve --listen 8080",
             "ingest",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use metrics_core::chart::Theme;
 use metrics_core::{LabelFilter, Labels, MetricName, parse_duration_micros};
 
 pub(super) fn metric_name(text: &str) -> Result<MetricName, String> {
@@ -35,6 +36,26 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
         short if short < Duration::from_millis(1) => Err("at least 1ms is required".into()),
         long => Ok(long),
     }
+}
+
+/// An interval at which a machine's figures mean something.
+pub(super) fn sampling(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_millis(500) => Err("at least 500ms is required".into()),
+        long => Ok(long),
+    }
+}
+
+/// An interval at which a terminal is drawn.
+pub(super) fn drawing(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_millis(200) => Err("at least 200ms is required".into()),
+        long => Ok(long),
+    }
+}
+
+pub(super) fn theme(text: &str) -> Result<Theme, String> {
+    text.parse::<Theme>().map_err(|error| error.to_string())
 }
 
 /// A label filter.

@@ -24,8 +24,13 @@ pub(crate) enum Listing {
 
 /// The filters that the command line spells out.
 pub(crate) fn filters(args: &ListArgs) -> Result<Vec<LabelFilter>, WrongUsage> {
+    filters_of(&args.filters)
+}
+
+/// Filters as `--where` spells them.
+pub(crate) fn filters_of(texts: &[String]) -> Result<Vec<LabelFilter>, WrongUsage> {
     let filter = |text: &String| text.parse().map_err(|error| WrongUsage(format!("--where: {error}")));
-    args.filters.iter().map(filter).collect()
+    texts.iter().map(filter).collect()
 }
 
 /// Runs the command.

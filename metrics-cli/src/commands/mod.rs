@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod collect;
 pub(crate) mod delete;
 pub(crate) mod docs;
 pub(crate) mod export;
@@ -16,3 +17,4 @@ pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod span;
 pub(crate) mod stats;
+pub(crate) mod top;

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
 use std::process::{Command, Stdio};
+use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,9 +13,10 @@ use metrics_http::ServerOptions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::simulate::live;
+use super::{collect, simulate};
 use crate::args::ServeArgs;
 use crate::backend::{Access, Backend, open_file};
+use crate::collector::Collector;
 use crate::output::{WrongUsage, print};
 use crate::signal;
 use crate::simulator::Simulator;
@@ -22,6 +25,9 @@ use crate::simulator::Simulator;
 const SIMULATED_METRICS: usize = 20;
 /// See [`SIMULATED_METRICS`].
 const SIMULATED_INTERVAL: Duration = Duration::from_millis(300);
+
+/// Time between two samples of `--collect`.
+const COLLECT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Refuses what would let strangers in unasked.
 ///
@@ -52,16 +58,21 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, options: Options) -> anyho
     if args.open {
         open_page(&page_url(address));
     }
-    let simulation = args.simulate.then(|| Simulation::start(engine.clone()));
-    let options =
-        ServerOptions { cors_origin: args.cors_origin, allow_hosts: args.allow_host, ..ServerOptions::default() };
+    let simulation = args.simulate.then(|| Sideline::simulation(engine.clone()));
+    let collection = args.collect.then(|| Sideline::collection(engine.clone())).transpose()?;
+    let options = ServerOptions {
+        cors_origin: args.cors_origin,
+        allow_hosts: args.allow_host,
+        max_streams: usize::from(args.max_streams),
+        ..ServerOptions::default()
+    };
     let served = metrics_http::serve(engine.clone(), listener, options, async {
         // A sender that is gone has no signal to give any more: that ends the server too.
         let _ = stopped.await;
     })
     .await;
-    if let Some(simulation) = simulation {
-        simulation.stop().await;
+    for sideline in simulation.into_iter().chain(collection) {
+        sideline.stop().await;
     }
     // Also after a failed server: what was acknowledged is on the disk, the rest of the queue goes there now.
     let closed = Backend::File(engine).close().await;
@@ -70,33 +81,52 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, options: Options) -> anyho
 }
 
 /// Metrics made inside this process.
-struct Simulation {
+struct Sideline {
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Simulation {
-    fn start(engine: Engine) -> Self {
+impl Sideline {
+    fn simulation(engine: Engine) -> Self {
         let simulator = Simulator::new(SIMULATED_METRICS, rand::random());
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        let task = tokio::spawn(async {
+        Self::start(move |stopped| async move {
             let report = |line| tracing::debug!("simulation: {line}");
-            let total = live(simulator, SIMULATED_INTERVAL, Backend::File(engine), stopped, report).await;
+            let total = simulate::live(simulator, SIMULATED_INTERVAL, Backend::File(engine), stopped, report).await;
             if total.failed > 0 {
                 tracing::warn!("simulation: {}", total.line());
             }
-        });
-        Self { stop, task }
+        })
+    }
+
+    fn collection(engine: Engine) -> anyhow::Result<Self> {
+        let collector = Collector::new().context("this machine's figures cannot be read")?;
+        Ok(Self::start(move |stopped| async move {
+            let report = |line| tracing::warn!("collection: {line}");
+            collect::live(collector, COLLECT_INTERVAL, &Backend::File(engine), stopped, report).await;
+        }))
+    }
+
+    fn start<F: Future<Output = ()> + Send + 'static>(run: impl FnOnce(Stopped) -> F) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, task: tokio::spawn(run(Stopped(stopped))) }
     }
 
     async fn stop(self) {
         let _ = self.stop.send(());
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the simulation failed");
+            tracing::error!(%error, "what wrote metrics inside the server failed");
         }
+    }
+}
+
+/// Resolves when a [`Sideline`] is to stop.
+struct Stopped(oneshot::Receiver<()>);
+
+impl Future for Stopped {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(context).map(drop)
     }
 }
 
@@ -136,6 +166,8 @@ mod tests {
                 listen,
                 insecure,
                 simulate: false,
+                collect: false,
+                max_streams: 1,
                 open: false,
                 cors_origin: None,
                 allow_host: vec![],

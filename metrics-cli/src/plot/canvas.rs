@@ -14,7 +14,12 @@ pub(crate) struct Cell {
     mark: Option<char>,
     /// Which curve was drawn here last.
     pub(crate) curve: usize,
+    /// Nothing but a band is here.
+    pub(crate) shade: bool,
 }
+
+/// The bits of a braille character's dots: by column, then from the top.
+const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 impl Cell {
     /// What is printed; none where nothing was drawn.
@@ -75,9 +80,39 @@ impl Canvas {
                     u32::from(character).checked_sub(BLANK).and_then(|dots| u8::try_from(dots).ok()).unwrap_or(0);
                 if dots > 0 {
                     let cell = &mut self.cells[row * self.columns + column];
-                    cell.dots |= dots;
-                    cell.curve = curve;
+                    cell.dots = if cell.shade { dots } else { cell.dots | dots };
+                    (cell.curve, cell.shade) = (curve, false);
                 }
+            }
+        }
+    }
+
+    /// Fills the band of a curve between its lower and its upper dots, thinly: a line drawn later takes its cells over.
+    pub(crate) fn shade(&mut self, curve: usize, band: &[(usize, usize, usize)]) {
+        let (width, height) = self.dots();
+        let pairs = band.windows(2).map(|pair| (pair[0], pair[1]));
+        let alone = band.iter().take(usize::from(band.len() == 1)).map(|one| (*one, *one));
+        for ((x0, low0, high0), (x1, low1, high1)) in pairs.chain(alone) {
+            let between = |a: usize, b: usize, x: usize| {
+                let share = (x - x0) as f64 / (x1 - x0).max(1) as f64;
+                (a as f64 + (b as f64 - a as f64) * share).round() as usize
+            };
+            for x in x0..=x1.min(width.saturating_sub(1)).max(x0) {
+                let top = between(high0, high1, x).min(height.saturating_sub(1));
+                for y in (between(low0, low1, x)..=top).filter(|y| (x + y) % 2 == 0) {
+                    self.shade_dot(curve, (x, y));
+                }
+            }
+        }
+    }
+
+    fn shade_dot(&mut self, curve: usize, (x, y): Dot) {
+        let (column, from_top) = (x / 2, (self.rows * 4).saturating_sub(y + 1));
+        if column < self.columns && from_top / 4 < self.rows {
+            let cell = &mut self.cells[from_top / 4 * self.columns + column];
+            if cell.dots == 0 || cell.shade {
+                cell.dots |= BITS[x % 2][from_top % 4];
+                (cell.curve, cell.shade) = (curve, true);
             }
         }
     }
@@ -87,7 +122,7 @@ impl Canvas {
         let (column, row) = (x / 2, (self.rows * 4).saturating_sub(y + 1) / 4);
         if column < self.columns && row < self.rows {
             let cell = &mut self.cells[row * self.columns + column];
-            (cell.mark, cell.curve) = (Some(mark), curve);
+            (cell.mark, cell.curve, cell.shade) = (Some(mark), curve, false);
         }
     }
 
@@ -118,6 +153,17 @@ mod tests {
             let last = |row: usize| u32::from(lines[row].chars().last().expect("a column")) & 0x08;
             assert_eq!((first(rows - 1), last(0)), (0x40, 0x08), "{columns} x {rows}: {lines:?}");
         }
+    }
+
+    #[test]
+    fn a_line_takes_the_cells_of_a_band_over() {
+        let mut canvas = Canvas::new(4, 1);
+        canvas.shade(0, &[(0, 0, 3), (7, 0, 3)]);
+        assert_eq!(text(&canvas), ["⡪⡪⡪⡪"]);
+        assert!(canvas.row(0).iter().all(|cell| cell.shade));
+        canvas.draw(0, &[vec![(0, 0), (3, 0)]]);
+        assert_eq!(text(&canvas), ["⣀⣀⡪⡪"]);
+        assert!(!canvas.row(0)[0].shade && canvas.row(0)[3].shade);
     }
 
     #[test]

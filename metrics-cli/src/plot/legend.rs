@@ -2,12 +2,16 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::canvas::Cell;
+
 /// Curves that can be told apart.
 pub(crate) const MOST_CURVES: usize = 12;
 /// The terminal's own colours, so that its theme decides how they look: the six, then their bright kin.
 const COLOURS: [u8; MOST_CURVES] = [36, 33, 35, 32, 34, 31, 96, 93, 95, 92, 94, 91];
 /// What tells curves apart where colours may not.
 const MARKS: [char; MOST_CURVES] = ['●', '■', '▲', '◆', '○', '□', '△', '◇', '+', '×', '*', 'o'];
+/// What curves are made of in ASCII.
+const ASCII_MARKS: [char; MOST_CURVES] = ['*', '+', 'o', 'x', '#', '@', '%', '&', '=', '~', '^', '$'];
 /// Blanks between two entries.
 const GAP: usize = 3;
 
@@ -18,6 +22,8 @@ pub(crate) enum Paint {
     Colours,
     /// By marks on the curves.
     Marks,
+    /// By what the curves are made of, where nothing but ASCII can be shown.
+    Ascii,
 }
 
 impl Paint {
@@ -25,15 +31,33 @@ impl Paint {
     pub(crate) fn curve(self, curve: usize, text: &str) -> String {
         match self {
             Self::Colours => format!("\x1b[{}m{text}\x1b[0m", COLOURS[curve % COLOURS.len()]),
-            Self::Marks => text.to_owned(),
+            Self::Marks | Self::Ascii => text.to_owned(),
         }
+    }
+
+    /// Text of the band behind a curve.
+    pub(crate) fn shade(self, curve: usize, text: &str) -> String {
+        match self {
+            Self::Colours => format!("\x1b[2;{}m{text}\x1b[0m", COLOURS[curve % COLOURS.len()]),
+            Self::Marks | Self::Ascii => text.to_owned(),
+        }
+    }
+
+    /// What a cell of the canvas shows; none where nothing was drawn.
+    pub(crate) fn glyph(self, cell: &Cell) -> Option<char> {
+        let drawn = cell.character()?;
+        Some(match self {
+            Self::Ascii if cell.shade => '.',
+            Self::Ascii => ASCII_MARKS[cell.curve % ASCII_MARKS.len()],
+            Self::Colours | Self::Marks => drawn,
+        })
     }
 
     /// Text that stands back behind the curves.
     pub(crate) fn faint(self, text: &str) -> String {
         match self {
             Self::Colours => format!("\x1b[2m{text}\x1b[0m"),
-            Self::Marks => text.to_owned(),
+            Self::Marks | Self::Ascii => text.to_owned(),
         }
     }
 
@@ -41,7 +65,7 @@ impl Paint {
     pub(crate) fn strong(self, text: &str) -> String {
         match self {
             Self::Colours => format!("\x1b[1m{text}\x1b[0m"),
-            Self::Marks => text.to_owned(),
+            Self::Marks | Self::Ascii => text.to_owned(),
         }
     }
 
@@ -51,8 +75,24 @@ impl Paint {
     }
 
     fn key(self, curve: usize) -> String {
-        self.mark(curve).map_or_else(|| "━━".into(), String::from)
+        match self {
+            Self::Ascii => ASCII_MARKS[curve % ASCII_MARKS.len()].into(),
+            Self::Colours | Self::Marks => self.mark(curve).map_or_else(|| "━━".into(), String::from),
+        }
     }
+}
+
+/// The same picture in ASCII: its frame in the nearest characters, others as question marks.
+pub(crate) fn to_ascii(line: &str) -> String {
+    let nearest = |c: char| match c {
+        '│' => '|',
+        '┤' | '└' | '┬' => '+',
+        '─' | '·' => '-',
+        '…' => '.',
+        c if c.is_ascii() => c,
+        _ => '?',
+    };
+    line.chars().map(nearest).collect()
 }
 
 /// A text cut to so many columns, with an ellipsis where something is missing.

@@ -2,19 +2,17 @@
 
 mod axis;
 mod canvas;
-mod curve;
 mod legend;
 mod time_axis;
 
 use chrono_tz::Tz;
 use metrics_core::Timestamp;
+use metrics_core::chart::Curve;
 use unicode_width::UnicodeWidthStr;
 
 use axis::ValueAxis;
 use canvas::{Canvas, Cell, Dot};
-pub(crate) use curve::{Curve, curves};
-use legend::fit;
-pub(crate) use legend::{MOST_CURVES, Paint};
+pub(crate) use legend::{MOST_CURVES, Paint, fit, to_ascii};
 
 /// Widest and highest chart, in characters.
 pub(crate) const MOST_COLUMNS: usize = 1_000;
@@ -106,11 +104,23 @@ impl Picture {
             lines.extend(self.time_lines(canvas_columns, margin, columns));
         }
         lines.extend(legend);
+        if self.paint == Paint::Ascii {
+            return lines.iter().map(|line| to_ascii(line)).collect();
+        }
         lines
     }
 
     fn draw_curves(&self, canvas: &mut Canvas, axis: &ValueAxis) {
         let (width, height) = canvas.dots();
+        for (index, curve) in self.curves.iter().enumerate() {
+            for piece in &curve.band {
+                let place = |&(at, low, high): &(Timestamp, f64, f64)| {
+                    let x = time_axis::dot(at, self.from, self.to, width);
+                    (x, axis.dot(low, height), axis.dot(high, height))
+                };
+                canvas.shade(index, &piece.iter().map(place).collect::<Vec<_>>());
+            }
+        }
         let dotted: Vec<Vec<Vec<Dot>>> = self
             .curves
             .iter()
@@ -184,13 +194,14 @@ impl Picture {
         }
         let cells = canvas.row(row);
         let grid = tick.is_some() && self.paint == Paint::Colours;
-        let drawn = cells.iter().rposition(|cell| cell.character().is_some()).map_or(0, |last| last + 1);
+        let drawn = cells.iter().rposition(|cell| self.paint.glyph(cell).is_some()).map_or(0, |last| last + 1);
         let end = if grid { cells.len() } else { drawn };
-        let kind = |cell: &Cell| cell.character().map(|_| cell.curve);
+        let kind = |cell: &Cell| self.paint.glyph(cell).map(|_| (cell.curve, cell.shade));
         for run in cells[..end].chunk_by(|a, b| kind(a) == kind(b)) {
-            let text: String = run.iter().map(|cell| cell.character().unwrap_or(' ')).collect();
+            let text: String = run.iter().map(|cell| self.paint.glyph(cell).unwrap_or(' ')).collect();
             match kind(&run[0]) {
-                Some(curve) => line.push_str(&self.paint.curve(curve, &text)),
+                Some((curve, true)) => line.push_str(&self.paint.shade(curve, &text)),
+                Some((curve, false)) => line.push_str(&self.paint.curve(curve, &text)),
                 None if grid => line.push_str(&self.paint.faint(&"┈".repeat(run.len()))),
                 None => line.push_str(&text),
             }

@@ -52,6 +52,26 @@ fn a_line_stands_between_its_axes() {
 }
 
 #[test]
+fn a_terminal_without_unicode_gets_the_same_picture() {
+    let rising: Vec<_> = (0..=60).map(|minute| (minute, Some(minute as f64))).collect();
+    let falling: Vec<_> = (0..=60).map(|minute| (minute, Some(60.0 - minute as f64))).collect();
+    let lines = picture(vec![curve("up", &rising), curve("dówn", &falling)], 40, 9, Paint::Ascii).draw();
+    assert!(lines.iter().all(|line| line.is_ascii()), "{lines:?}");
+    assert!(lines[1].contains('*') && lines[1].contains('+') && lines[8] == "* up   + d?wn", "{lines:?}");
+}
+
+#[test]
+fn least_and_greatest_are_a_shade_behind_the_line() {
+    let mut average = curve("cpu", &[(0, Some(5.0)), (60, Some(5.0))]);
+    average.band = vec![vec![(at(0), 0.0, 10.0), (at(60), 0.0, 10.0)]];
+    let lines = picture(vec![average], 30, 6, Paint::Ascii).draw();
+    let drawn: Vec<&str> =
+        lines[1..4].iter().map(|line| line.trim_start_matches([' ', '+', '|', '1', '0', '5'])).collect();
+    assert!(drawn[0].starts_with("....") && drawn[2].starts_with("...."), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("****")), "{lines:?}");
+}
+
+#[test]
 fn a_gap_in_time_is_a_gap_in_the_line() {
     let values: Vec<_> = (0..=60).filter(|m| !(20..40).contains(m)).map(|minute| (minute, Some(5.0))).collect();
     let lines = picture(vec![curve("cpu", &values)], 40, 3, Paint::Marks).draw();

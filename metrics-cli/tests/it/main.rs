@@ -6,6 +6,7 @@ mod http;
 mod kill;
 mod nab;
 mod options;
+mod pictures;
 mod program;
 mod running;
 mod server;

@@ -93,7 +93,7 @@ fn push_explain(out: &mut Vec<u8>, explain: &Explain) {
     out.push(b'}');
 }
 
-/// Writes what the store knows of series: `[{"name","labels","first","last","count"}]`.
+/// Writes what the store knows of series: `[{"name","labels","first","last","last_value","count"}]`.
 pub fn series(list: &[SeriesInfo]) -> Vec<u8> {
     let mut out = Vec::with_capacity(2 + list.len() * 128);
     push_list(&mut out, list, |out, info| {
@@ -102,6 +102,8 @@ pub fn series(list: &[SeriesInfo]) -> Vec<u8> {
         EpochUnit::Rfc3339.push_json(out, info.first);
         out.extend_from_slice(b",\"last\":");
         EpochUnit::Rfc3339.push_json(out, info.last);
+        out.extend_from_slice(b",\"last_value\":");
+        push_number(out, info.last_value);
         out.extend_from_slice(b",\"count\":");
         push_count(out, info.count);
         out.push(b'}');
@@ -192,7 +194,7 @@ mod tests {
             count: 2,
         };
         let list = [info.clone(), info];
-        let one = r#"{"name":"cpu","labels":{"host":"a"},"first":"1970-01-01T00:00:00Z","last":"2024-02-02T11:43:02.099Z","count":2}"#;
+        let one = r#"{"name":"cpu","labels":{"host":"a"},"first":"1970-01-01T00:00:00Z","last":"2024-02-02T11:43:02.099Z","last_value":30,"count":2}"#;
         assert_eq!(String::from_utf8(series(&list)).expect("text"), format!("[{one},{one}]"));
         let one = r#"{"name":"cpu","labels":{"host":"a"},"timestamp":"2024-02-02T11:43:02.099Z","value":30}"#;
         assert_eq!(String::from_utf8(latest(&list[..1])).expect("text"), format!("[{one}]"));

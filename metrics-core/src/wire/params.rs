@@ -132,9 +132,11 @@ struct Collected {
     single: Vec<(&'static str, String)>,
 }
 
-/// Keys that may stand once.
-const SINGLE: [&str; 11] =
-    ["from", "to", "per", "points", "agg", "group_by", "fill", "tz", "order", "limit", "explain"];
+/// The keys of a query's pairs; the first [`REPEATABLE`] may stand more than once.
+pub const KEYS: [&str; 13] =
+    ["name", "where", "from", "to", "per", "points", "agg", "group_by", "fill", "tz", "order", "limit", "explain"];
+/// See [`KEYS`].
+const REPEATABLE: usize = 2;
 
 impl Collected {
     fn from_pairs<K: AsRef<str>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, ParamError> {
@@ -144,7 +146,7 @@ impl Collected {
                 "name" => all.names.push(value.into()),
                 "where" => all.filters.push(value.into()),
                 key => {
-                    let known = SINGLE.iter().find(|known| **known == key);
+                    let known = KEYS[REPEATABLE..].iter().find(|known| **known == key);
                     let &known = known.ok_or_else(|| ParamError::Unknown(key.chars().take(64).collect()))?;
                     if all.get(known).is_some() {
                         return Err(ParamError::Twice(known));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -13,6 +14,7 @@ use super::queue::{Job, Queue, WriteJob};
 use super::ticket::{Receipt, Reply};
 use crate::model::SeriesKey;
 use crate::store::{Commit, Row, SeriesId, Store, StoreError, StoredKey};
+use crate::watch::{Changes, Spans};
 
 /// What the committer did, for those who watch.
 #[derive(Debug, Default)]
@@ -20,12 +22,26 @@ pub(crate) struct CommitFigures {
     pub(crate) commits: AtomicU64,
     pub(crate) points: AtomicU64,
     pub(crate) commit_us: AtomicU64,
+    /// Commits by how long they took: up to each of [`COMMIT_BUCKETS_US`], and longer.
+    pub(crate) commit_buckets: [AtomicU64; COMMIT_BUCKETS_US.len() + 1],
+    /// When the memtable that waits for its chunks was sealed, if one waits.
+    pub(crate) sealed_at: Mutex<Option<Instant>>,
     /// Why no more writes are taken; set once.
     pub(crate) failure: Mutex<Option<String>>,
 }
 
+/// Upper bounds of the buckets of commit times, in microseconds; see `Stats::commit_buckets`.
+pub const COMMIT_BUCKETS_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000, 10_000_000];
 /// Commits between looks at the length of the write-ahead log.
 const COMMITS_PER_WAL_LOOK: u64 = 256;
+
+impl CommitFigures {
+    fn took(&self, elapsed_us: u64) {
+        self.commit_us.fetch_add(elapsed_us, Ordering::Relaxed);
+        let bucket = COMMIT_BUCKETS_US.iter().position(|&bound| elapsed_us <= bound);
+        self.commit_buckets[bucket.unwrap_or(COMMIT_BUCKETS_US.len())].fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 /// The committing thread's state.
 pub(crate) struct Committer {
@@ -33,6 +49,7 @@ pub(crate) struct Committer {
     queue: Arc<Queue>,
     maintenance: Arc<Maintenance>,
     figures: Arc<CommitFigures>,
+    changes: Arc<Changes>,
     keys: Keys,
 }
 
@@ -55,9 +72,10 @@ impl Committer {
         queue: Arc<Queue>,
         maintenance: Arc<Maintenance>,
         figures: Arc<CommitFigures>,
+        changes: Arc<Changes>,
         stored: Vec<StoredKey>,
     ) -> Self {
-        Self { store, queue, maintenance, figures, keys: Keys::load(stored) }
+        Self { store, queue, maintenance, figures, changes, keys: Keys::load(stored) }
     }
 
     /// Runs until the queue is closed and drained.
@@ -188,15 +206,21 @@ impl Committer {
             return;
         }
         let (points, keys) = (commit.rows.len() as u64, commit.keys.clone());
-        let begun = std::time::Instant::now();
+        let changed = self.changes.are_recorded().then(|| changed_spans(&commit.rows));
+        let begun = Instant::now();
         let result = self.store.commit(connection, commit, seal);
         let elapsed_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         match result {
             Ok(()) => {
                 keys.iter().for_each(|key| self.keys.remember(key));
                 self.figures.points.fetch_add(points, Ordering::Relaxed);
-                self.figures.commit_us.fetch_add(elapsed_us, Ordering::Relaxed);
+                self.figures.took(elapsed_us);
+                if seal {
+                    *self.figures.sealed_at.lock() = Some(Instant::now());
+                }
                 let commits = self.figures.commits.fetch_add(1, Ordering::Relaxed) + 1;
+                // Before the answer: who wrote and then asks a watch has it told.
+                self.tell(changed);
                 answer(replies, Ok(()));
                 self.after_commit(seal, commits);
             }
@@ -205,6 +229,20 @@ impl Committer {
                 *self.figures.failure.lock() = Some(error.to_string());
                 answer(replies, Err(WriteError::Store(error.to_string())));
             }
+        }
+    }
+
+    /// Tells those who watch, by the names of the metrics.
+    fn tell(&self, changed: Option<FxHashMap<u32, Spans>>) {
+        match changed {
+            Some(changed) => {
+                let registry = self.store.registry.read();
+                let named = |(metric, spans)| Some((registry.metric_name(metric)?.clone(), spans));
+                self.changes.tell(changed.into_iter().filter_map(named));
+            }
+            // The first watch began while this commit was under way, and may have asked before it could be read.
+            None if self.changes.are_recorded() => self.changes.tell_anything(),
+            None => {}
         }
     }
 
@@ -232,6 +270,16 @@ impl Drop for Abandon {
     fn drop(&mut self) {
         self.0.abandon();
     }
+}
+
+/// The spans in which each metric gets points.
+fn changed_spans(rows: &[Row]) -> FxHashMap<u32, Spans> {
+    let mut changed: FxHashMap<u32, Spans> = FxHashMap::default();
+    for of_metric in rows.chunk_by(|a, b| a.series.metric() == b.series.metric()) {
+        let spans = changed.entry(of_metric[0].series.metric()).or_default();
+        of_metric.iter().for_each(|row| spans.add_instant(row.at));
+    }
+    changed
 }
 
 fn answer(replies: Vec<(Reply, Receipt)>, result: Result<(), WriteError>) {

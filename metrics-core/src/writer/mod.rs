@@ -11,6 +11,7 @@ pub(crate) use committer::{CommitFigures, Committer};
 pub(crate) use maintenance::Maintenance;
 pub(crate) use queue::{Job, Queue, WriteJob};
 
+pub use committer::COMMIT_BUCKETS_US;
 pub use error::WriteError;
 pub use keys::{IdempotencyKey, MAX_KEY_BYTES};
 pub use ticket::{Receipt, WriteTicket};

@@ -15,5 +15,6 @@ mod retained;
 mod scenario;
 mod tiers;
 mod values;
+mod watching;
 mod writes;
 mod zones;

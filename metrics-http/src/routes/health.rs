@@ -8,10 +8,36 @@ use hyper::header::HeaderValue;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::respond::{Reply, json, serialized};
+use crate::openapi::{Answer, Group, Operation, Schema};
+use crate::respond::{JSON, Reply, json, serialized};
 
 /// The InfluxDB whose way to write points is understood: its clients look for a version here.
 const INFLUX_VERSION: HeaderValue = HeaderValue::from_static("1.8.0");
+
+pub(crate) const PING: Operation = Operation {
+    method: "GET",
+    id: "ping",
+    group: Group::Server,
+    summary: "The server answers.",
+    text: "",
+    params: &[],
+    takes: &[],
+    gives: &[Answer { status: 200, text: "It does.", kinds: &[(JSON, Schema::Named("Ping"))] }],
+};
+
+pub(crate) const HEALTH: Operation = Operation {
+    method: "GET",
+    id: "health",
+    group: Group::Server,
+    summary: "The store answers too.",
+    text: "",
+    params: &[],
+    takes: &[],
+    gives: &[
+        Answer { status: 200, text: "It does.", kinds: &[(JSON, Schema::Named("Health"))] },
+        Answer { status: 503, text: "It does not.", kinds: &[(JSON, Schema::Named("Health"))] },
+    ],
+};
 
 /// `GET /ping`.
 pub(crate) fn ping() -> Reply {

@@ -13,10 +13,11 @@ use metrics_core::wire::RowError;
 use metrics_core::wire::line::{self, LineOptions, LineOutcome, Precision};
 
 use super::read::pairs;
-use super::write::{REPLAYED, commit, idempotency_key, receive};
+use super::write::{ENCODING, KEY, REPLAYED, commit, idempotency_key, receive};
 use crate::app::App;
 use crate::negotiate::{self, FORM};
-use crate::respond::{Failure, Reply, content, json};
+use crate::openapi::{Answer, Group, Operation, Param, Schema};
+use crate::respond::{Failure, JSON, Reply, content, json};
 
 /// Which of InfluxDB's two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +27,79 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// The parameters besides `precision`. A store has no databases and no users: they say nothing here.
-    fn ignored(self) -> &'static [&'static str] {
+    fn operation(self) -> &'static Operation {
         match self {
-            Self::V1 => &["db", "rp", "u", "p", "consistency"],
-            Self::V2 => &["org", "orgID", "bucket"],
+            Self::V1 => &LINES_V1,
+            Self::V2 => &LINES_V2,
         }
     }
 }
+
+/// Unit of timestamps.
+const PRECISION: Param = Param::query("precision", "Unit of the timestamps: `ns` (the default), `us`, `ms` or `s`.");
+
+/// A parameter that senders give. A store has no databases and no users: it says nothing here.
+const fn ignored(name: &'static str) -> Param {
+    Param::query(name, "Accepted for senders of InfluxDB, without effect.")
+}
+
+const LINE_TYPES: &[(&str, Schema)] = &[("text/plain", Schema::Text)];
+const STORED: &[Answer] = &[Answer { status: 204, text: "All lines are stored.", kinds: &[] }];
+const LINES_TEXT: &str = "Good lines are stored; bad ones are answered with 400 and listed. Each number and each boolean \
+    becomes a point of the metric `measurement_field`, or `measurement` where the field is called `value`.";
+
+pub(crate) const LINES_V1: Operation = Operation {
+    method: "POST",
+    id: "write_lines_v1",
+    group: Group::Write,
+    summary: "Writes Influx line protocol, as InfluxDB 1 takes it.",
+    text: LINES_TEXT,
+    params: &[
+        PRECISION,
+        ignored("db"),
+        ignored("rp"),
+        ignored("u"),
+        ignored("p"),
+        ignored("consistency"),
+        KEY,
+        ENCODING,
+    ],
+    takes: LINE_TYPES,
+    gives: STORED,
+};
+
+pub(crate) const LINES_V2: Operation = Operation {
+    method: "POST",
+    id: "write_lines_v2",
+    group: Group::Write,
+    summary: "Writes Influx line protocol, as InfluxDB 2 takes it.",
+    text: LINES_TEXT,
+    params: &[PRECISION, ignored("org"), ignored("orgID"), ignored("bucket"), KEY, ENCODING],
+    takes: LINE_TYPES,
+    gives: STORED,
+};
+
+const DATABASE: &[Answer] =
+    &[Answer { status: 200, text: "The database is there.", kinds: &[(JSON, Schema::Named("Results"))] }];
+
+pub(crate) const INFLUX_QUERY: Operation = Operation {
+    method: "GET",
+    id: "influx_query",
+    group: Group::Write,
+    summary: "Answers the `CREATE DATABASE` that senders of InfluxDB 1 begin with.",
+    text: "No other statement is understood: to read points use `/v1/query`.",
+    params: &[Param::query("q", "The statement.").required(), ignored("db")],
+    takes: &[],
+    gives: DATABASE,
+};
+
+pub(crate) const INFLUX_QUERY_FORM: Operation = Operation {
+    method: "POST",
+    id: "influx_query_form",
+    params: &[Param::query("q", "The statement, where no form holds it."), ignored("db")],
+    takes: &[(FORM, Schema::Named("Statement"))],
+    ..INFLUX_QUERY
+};
 
 /// Takes lines; answers when the good ones are durable.
 pub(crate) async fn write(
@@ -110,12 +176,7 @@ fn precision(head: &Parts, version: Version) -> Result<Precision, Failure> {
                 let unit = unit.map_err(|error| Failure::malformed(format!("parameter \"precision\": {error}")))?;
                 precision = Some(unit);
             }
-            known if version.ignored().contains(&known) => {}
-            other => {
-                let other: String = other.chars().take(64).collect();
-                let known = version.ignored().join(", ");
-                return Err(Failure::malformed(format!("unknown parameter \"{other}\": use precision, {known}")));
-            }
+            other => version.operation().check_known(other)?,
         }
     }
     Ok(precision.unwrap_or_default())

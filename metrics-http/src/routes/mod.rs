@@ -1,9 +1,12 @@
 //! The handlers, one file a family.
 
+pub(crate) mod chart;
+pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod influx;
 pub(crate) mod own_metrics;
 pub(crate) mod page;
 pub(crate) mod read;
 pub(crate) mod seed;
+pub(crate) mod stream;
 pub(crate) mod write;

@@ -5,12 +5,39 @@ use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, I
 use hyper::http::request::Parts;
 
 use crate::figures::Reason;
+use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::page::{Asset, asset};
 use crate::respond::{Failure, Reply, content};
 
 /// Scripts, styles and data come from this server alone; nothing is inline but the icon, nothing is framed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
     img-src data:; frame-ancestors 'none'; base-uri 'none'";
+
+pub(crate) const INDEX: Operation = Operation {
+    method: "GET",
+    id: "page",
+    group: Group::Server,
+    summary: "The chart page.",
+    text: "",
+    params: &[],
+    takes: &[],
+    gives: &[Answer { status: 200, text: "The page.", kinds: &[("text/html", Schema::Text)] }],
+};
+
+pub(crate) const FILE: Operation = Operation {
+    method: "GET",
+    id: "page_file",
+    group: Group::Server,
+    summary: "A file of the chart page.",
+    text: "",
+    params: &[Param::path("file", "Name of the file.")],
+    takes: &[],
+    gives: &[Answer {
+        status: 200,
+        text: "The file.",
+        kinds: &[("text/html", Schema::Text), ("text/css", Schema::Text), ("text/javascript", Schema::Text)],
+    }],
+};
 
 /// `GET /`.
 pub(crate) fn index(head: &Parts) -> Result<Reply, Failure> {

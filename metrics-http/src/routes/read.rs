@@ -10,10 +10,127 @@ use metrics_core::{LabelFilter, SeriesInfo, Timestamp};
 
 use crate::app::App;
 use crate::negotiate::FrameFormat;
-use crate::respond::{Failure, Reply, content, json, serialized};
+use crate::openapi::{Answer, Group, Operation, Param, Schema};
+use crate::respond::{Failure, JSON, Reply, content, json, serialized};
 
 /// Most parameters in one request: every name and filter is one.
 const MAX_PARAMETERS: usize = 1_000;
+
+/// Names of metrics.
+pub(super) const NAME: Param = Param::query("name", "Name of a metric.").required().repeated();
+/// Filters by labels.
+pub(super) const WHERE: Param =
+    Param::query("where", "Filter by a label: `host=a`, `host!=a`, `host=~web.*`, `host!~web.*`.").repeated();
+/// Start of the time asked for.
+pub(super) const FROM: Param =
+    Param::query("from", "Start: RFC 3339, a date, an epoch number, or relative such as `now-24h` (the default).");
+/// End of the time asked for.
+pub(super) const TO: Param = Param::query("to", "End, not included; now by default.");
+/// Width of windows.
+pub(super) const PER: Param = Param::query(
+    "per",
+    "Width of the windows: `minute`, `hour`, `day`, `week`, `month`, a duration such as `15s`; `raw` for points; `auto` \
+     (the default) picks one.",
+);
+/// Aggregates.
+pub(super) const AGG: Param = Param::query(
+    "agg",
+    "Comma list of `avg`, `min`, `max`, `sum`, `count`, `first`, `last`, `stddev`, `median`, `p50` to `p99.9`, `rate`, \
+     `increase`; `avg` by default.",
+);
+/// Series that are put together.
+pub(super) const GROUP_BY: Param =
+    Param::query("group_by", "Comma list of labels; `*` keeps every series by itself; all together by default.");
+/// Zone of calendar windows.
+pub(super) const TZ: Param =
+    Param::query("tz", "IANA zone of hours, days, weeks and months, such as `Europe/Berlin`; UTC by default.");
+/// Windows that `per=auto` aims at.
+pub(super) const POINTS: Param =
+    Param::query("points", "Most windows of `per=auto`; 500 by default.").whole(1, params::MAX_LIMIT as u64);
+/// The form of times.
+pub(super) const EPOCH: Param =
+    Param::query("epoch", "Times as whole numbers in this unit in place of RFC 3339.").words(&["ms", "us"]);
+
+/// What empty windows show.
+pub(super) const FILL: Param = Param::query("fill", "What windows without points show; they are left out by default.")
+    .words(&["none", "null", "zero", "previous", "linear"]);
+/// Order in time.
+pub(super) const ORDER: Param = Param::query("order", "Oldest first by default.").words(&["asc", "desc"]);
+/// Windows of a series.
+pub(super) const LIMIT: Param =
+    Param::query("limit", "Most windows a series; 100,000 by default.").whole(1, params::MAX_LIMIT as u64);
+/// How the answer was made.
+pub(super) const EXPLAIN: Param = Param::query("explain", "Adds what was read to answer.").words(&["true", "false"]);
+
+pub(crate) const QUERY: Operation = Operation {
+    method: "GET",
+    id: "query",
+    group: Group::Read,
+    summary: "Aggregates of windows, or the points themselves.",
+    text: "By column; `Accept` chooses JSON, CSV or NDJSON.",
+    params: &[NAME, FROM, TO, PER, POINTS, AGG, WHERE, GROUP_BY, FILL, TZ, ORDER, LIMIT, EXPLAIN, EPOCH],
+    takes: &[],
+    gives: &[Answer {
+        status: 200,
+        text: "The frame.",
+        kinds: &[(JSON, Schema::Named("Frame")), ("text/csv", Schema::Text), ("application/x-ndjson", Schema::Text)],
+    }],
+};
+
+/// The parameters of lists of series.
+const SELECTION: &[Param] = &[Param::query("name", "Name of a metric; all by default."), WHERE];
+
+pub(crate) const SERIES: Operation = Operation {
+    method: "GET",
+    id: "series",
+    group: Group::Read,
+    summary: "Series with their first and last time, last value and number of points.",
+    text: "",
+    params: SELECTION,
+    takes: &[],
+    gives: &[Answer {
+        status: 200,
+        text: "The series, by name and labels.",
+        kinds: &[(JSON, Schema::Named("SeriesList"))],
+    }],
+};
+
+pub(crate) const LATEST: Operation = Operation {
+    method: "GET",
+    id: "latest",
+    group: Group::Read,
+    summary: "The latest point of each series.",
+    text: "",
+    params: SELECTION,
+    takes: &[],
+    gives: &[Answer {
+        status: 200,
+        text: "The points, by name and labels.",
+        kinds: &[(JSON, Schema::Named("LatestList"))],
+    }],
+};
+
+pub(crate) const LABELS: Operation = Operation {
+    method: "GET",
+    id: "labels",
+    group: Group::Read,
+    summary: "Names of all labels.",
+    text: "",
+    params: &[],
+    takes: &[],
+    gives: &[Answer { status: 200, text: "The names, ascending.", kinds: &[(JSON, Schema::Named("Names"))] }],
+};
+
+pub(crate) const LABEL_VALUES: Operation = Operation {
+    method: "GET",
+    id: "label_values",
+    group: Group::Read,
+    summary: "Values of a label.",
+    text: "",
+    params: &[Param::path("label", "Name of the label.")],
+    takes: &[],
+    gives: &[Answer { status: 200, text: "The values, ascending.", kinds: &[(JSON, Schema::Named("Names"))] }],
+};
 
 /// The pairs of the query string, decoded.
 pub(crate) fn pairs(head: &Parts) -> Result<Vec<(String, String)>, Failure> {
@@ -46,7 +163,7 @@ pub(crate) async fn query(app: &Arc<App>, head: &Parts) -> Result<Reply, Failure
     app.readers.run(work).await?
 }
 
-fn epoch_unit(pairs: &[(String, String)]) -> Result<EpochUnit, Failure> {
+pub(crate) fn epoch_unit(pairs: &[(String, String)]) -> Result<EpochUnit, Failure> {
     match pairs {
         [] => Ok(EpochUnit::Rfc3339),
         [(_, unit)] => unit.parse().map_err(|error| Failure::malformed(format!("parameter \"epoch\": {error}"))),
@@ -82,10 +199,7 @@ fn selection(pairs: Vec<(String, String)>) -> Result<(Option<String>, Vec<LabelF
                 let filter = value.parse();
                 filters.push(filter.map_err(|error| Failure::malformed(format!("parameter \"where\": {error}")))?);
             }
-            other => {
-                let other: String = other.chars().take(64).collect();
-                return Err(Failure::malformed(format!("unknown parameter \"{other}\": use name and where")));
-            }
+            other => SERIES.check_known(other)?,
         }
     }
     Ok((name, filters))

@@ -8,8 +8,36 @@ use metrics_core::{Aggregate, Frame, MetricName, Order, Per, QueryRequest, Resol
 use serde::Serialize;
 
 use crate::app::App;
-use crate::respond::{Failure, Reply, serialized};
+use crate::openapi::{Answer, Group, Operation, Param, Schema};
+use crate::respond::{Failure, JSON, Reply, serialized};
 use crate::router::PathParams;
+
+pub(crate) const NAMES: Operation = Operation {
+    method: "GET",
+    id: "names",
+    group: Group::Read,
+    summary: "Names of all metrics.",
+    text: "",
+    params: &[],
+    takes: &[],
+    gives: &[Answer { status: 200, text: "The names, ascending.", kinds: &[(JSON, Schema::Named("Names"))] }],
+};
+
+pub(crate) const AVERAGES: Operation = Operation {
+    method: "GET",
+    id: "averages",
+    group: Group::Read,
+    summary: "Averages of one metric, newest first, over all its labels.",
+    text: "Only windows with points; both ends of the time are included. An unknown name has no windows.",
+    params: &[
+        Param::path("name", "Name of the metric."),
+        Param::path("granularity", "`minute`, `hour`, `day`, `week`, `month` or a duration such as `5m`."),
+        Param::path("start", "Start: a date (midnight UTC) or RFC 3339."),
+        Param::path("end", "End: a date (midnight UTC) or RFC 3339."),
+    ],
+    takes: &[],
+    gives: &[Answer { status: 200, text: "The averages.", kinds: &[(JSON, Schema::Named("Averages"))] }],
+};
 
 /// `GET /v1/metrics`: every name, ascending.
 pub(crate) fn names(app: &App) -> Reply {

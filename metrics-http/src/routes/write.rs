@@ -17,13 +17,35 @@ use crate::body;
 use crate::inflate::inflate;
 use crate::limits::Grant;
 use crate::negotiate::{BodyFormat, Coding};
-use crate::respond::{Failure, Reply, serialized};
+use crate::openapi::{Answer, Group, Operation, Param, Schema};
+use crate::respond::{Failure, JSON, Reply, serialized};
 
 /// Bodies up to this size are decoded where they arrive: cheaper than a change of thread.
 const INLINE_BYTES: usize = 16 << 10;
 
 /// Tells that the write of this key was stored before.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The key of a write.
+pub(super) const KEY: Param = Param::header(
+    "Idempotency-Key",
+    "A write with a key that was used in the last 24 hours changes nothing and gets the first answer; at most 128 \
+     characters.",
+);
+/// How a body is compressed.
+pub(super) const ENCODING: Param =
+    Param::header("Content-Encoding", "How the body is compressed.").words(&["identity", "gzip", "deflate", "zstd"]);
+
+pub(crate) const WRITE: Operation = Operation {
+    method: "POST",
+    id: "write",
+    group: Group::Write,
+    summary: "Writes points, all or none.",
+    text: "The answer comes when the points are on the disk.",
+    params: &[Param::query("name", "The metric of CSV without a column `name`."), KEY, ENCODING],
+    takes: &[(JSON, Schema::Named("Points")), ("application/x-ndjson", Schema::Text), ("text/csv", Schema::Text)],
+    gives: &[Answer { status: 201, text: "All are stored.", kinds: &[(JSON, Schema::Named("Written"))] }],
+};
 
 #[derive(Serialize)]
 struct Written {

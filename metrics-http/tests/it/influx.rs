@@ -89,8 +89,8 @@ async fn parameters_of_each_version_are_taken_and_others_named() {
     for (target, words) in [
         ("/write?precision=h", "\"h\" is not a precision: use ns, us, ms or s"),
         ("/write?precision=s&precision=s", "twice"),
-        ("/write?bucket=b", "unknown parameter \"bucket\": use precision, db, rp, u, p, consistency"),
-        ("/api/v2/write?db=d", "unknown parameter \"db\": use precision, org, orgID, bucket"),
+        ("/write?bucket=b", "unknown parameter \"bucket\": use precision, db, rp, u, p and consistency"),
+        ("/api/v2/write?db=d", "unknown parameter \"db\": use precision, org, orgID and bucket"),
     ] {
         let answer = write(&server, target, "m value=1 1706874182").await;
         assert_eq!(answer.status, 400, "{target}");

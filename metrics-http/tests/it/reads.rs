@@ -104,8 +104,8 @@ async fn series_and_latest_values_are_listed() {
     assert_eq!(
         server.get("/v1/series?name=load").await.json(),
         json!([
-            {"name": "load", "labels": {"host": "a"}, "first": "2024-02-02T10:00:00Z", "last": "2024-02-02T10:30:00Z", "count": 2},
-            {"name": "load", "labels": {"host": "b"}, "first": "2024-02-02T10:45:00Z", "last": "2024-02-02T11:15:00Z", "count": 2},
+            {"name": "load", "labels": {"host": "a"}, "first": "2024-02-02T10:00:00Z", "last": "2024-02-02T10:30:00Z", "last_value": 2, "count": 2},
+            {"name": "load", "labels": {"host": "b"}, "first": "2024-02-02T10:45:00Z", "last": "2024-02-02T11:15:00Z", "last_value": 4.5, "count": 2},
         ])
     );
     assert_eq!(
@@ -139,6 +139,13 @@ async fn the_servers_own_figures_count_what_happened() {
         "metrics_http_requests_total{route=\"unknown\",status=\"404\"} 1",
         "metrics_http_request_duration_seconds_count{route=\"/v1/metrics\"} 2",
         "metrics_write_queue_points 0",
+        "metrics_store_commit_duration_seconds_count 1",
+        "metrics_store_commit_duration_seconds_bucket{le=\"+Inf\"} 1",
+        "metrics_store_committed_points_total 5",
+        "metrics_store_memory_points 5",
+        "metrics_store_sealed_age_seconds 0",
+        "metrics_http_streams 0",
+        "# TYPE process_resident_memory_bytes gauge",
         "# TYPE metrics_store_wal_bytes gauge",
     ] {
         assert!(answer.text().lines().any(|given| given == line), "{line} is missing in\n{}", answer.text());

@@ -1,14 +1,19 @@
 //! Curves: a frame's columns as lines with gaps.
 
-use metrics_core::{ColumnKind, Frame, FrameSeries, QueryRequest, Timestamp};
+use crate::model::{Aggregate, Column, ColumnKind, Frame, FrameSeries, Resolution, Timestamp};
+
+/// Points without a gap, oldest first.
+type Piece = Vec<(Timestamp, f64)>;
 
 /// One line of the chart.
 #[derive(Debug, Clone)]
-pub(crate) struct Curve {
+pub struct Curve {
     /// What it is, for the legend.
-    pub(crate) label: String,
+    pub label: String,
     /// Pieces between gaps, oldest first, none of them empty, every value finite.
-    pub(crate) pieces: Vec<Vec<(Timestamp, f64)>>,
+    pub pieces: Vec<Piece>,
+    /// The least and the greatest value around the line, in pieces as above; empty where they were not asked for.
+    pub band: Vec<Vec<(Timestamp, f64, f64)>>,
 }
 
 /// A distance of more than this many usual distances is a gap: one window of a full row is missing.
@@ -19,11 +24,11 @@ const GAP_IN_POINTS: f64 = 3.0;
 impl Curve {
     /// A curve from its points, which may be in either order; places without a value are gaps.
     /// `window_micros` is the usual width of a window, none for raw points.
-    pub(crate) fn new(label: String, points: &[(Timestamp, Option<f64>)], window_micros: Option<i64>) -> Self {
+    pub fn new(label: String, points: &[(Timestamp, Option<f64>)], window_micros: Option<i64>) -> Self {
         let mut points = points.to_vec();
         points.sort_by_key(|(at, _)| *at);
         let widest = widest_step(&points, window_micros);
-        let mut pieces: Vec<Vec<(Timestamp, f64)>> = Vec::new();
+        let mut pieces: Vec<Piece> = Vec::new();
         let mut joined = false;
         for (at, value) in points {
             let Some(value) = value.filter(|value| value.is_finite()) else {
@@ -38,12 +43,13 @@ impl Curve {
             }
             joined = true;
         }
-        Self { label, pieces }
+        Self { label, pieces, band: Vec::new() }
     }
 
-    /// Every value.
-    pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
-        self.pieces.iter().flatten().map(|(_, value)| *value)
+    /// Every value, those of the band too.
+    pub fn values(&self) -> impl Iterator<Item = f64> {
+        let band = self.band.iter().flatten().flat_map(|(_, low, high)| [*low, *high]);
+        self.pieces.iter().flatten().map(|(_, value)| *value).chain(band)
     }
 }
 
@@ -64,24 +70,58 @@ fn widest_step(points: &[(Timestamp, Option<f64>)], window_micros: Option<i64>) 
     }
 }
 
-/// Every column of every series as a curve, at most `most` of them; the second number is how many there were.
-pub(crate) fn curves(frame: &Frame, request: &QueryRequest, most: usize) -> (Vec<Curve>, usize) {
-    let window = request.resolution().map(metrics_core::Resolution::nominal_micros);
+/// The width of a frame's windows; none for raw points.
+fn window_micros(frame: &Frame) -> Option<i64> {
+    frame.per.parse::<Resolution>().ok().map(Resolution::nominal_micros)
+}
+
+/// Every column of every series as a curve, at most `most` of them; the second number is how many there were. A `min`
+/// and a `max` beside an `avg` are the band of its curve.
+pub fn curves(frame: &Frame, most: usize) -> (Vec<Curve>, usize) {
+    let window = window_micros(frame);
     let several_names = frame.series.iter().any(|series| series.name != frame.series[0].name);
-    let several_columns = frame.series.iter().any(|series| series.columns.len() > 1);
+    let several_columns = frame.series.iter().any(|series| columns(series).nth(1).is_some());
     let mut curves = Vec::new();
     let mut all = 0;
     for series in &frame.series {
-        for column in &series.columns {
+        for column in columns(series) {
             all += 1;
             if curves.len() < most {
                 let points: Vec<_> = series.time.iter().copied().zip(column.values.iter().copied()).collect();
                 let label = label(series, several_names, several_columns.then_some(column.kind));
-                curves.push(Curve::new(label, &points, window));
+                let mut curve = Curve::new(label, &points, window);
+                if column.kind == ColumnKind::Aggregate(Aggregate::Avg) && has_band(series) {
+                    curve.band = band(series, window);
+                }
+                curves.push(curve);
             }
         }
     }
     (curves, all)
+}
+
+/// Whether a series has all three of a band.
+fn has_band(series: &FrameSeries) -> bool {
+    [Aggregate::Avg, Aggregate::Min, Aggregate::Max].iter().all(|part| series.column(*part).is_some())
+}
+
+/// The columns that are lines.
+fn columns(series: &FrameSeries) -> impl Iterator<Item = &Column> {
+    let with_band = has_band(series);
+    let in_band = |kind| matches!(kind, ColumnKind::Aggregate(Aggregate::Min | Aggregate::Max));
+    series.columns.iter().filter(move |column| !(with_band && in_band(column.kind)))
+}
+
+/// The least and the greatest value of each window, in pieces between gaps.
+fn band(series: &FrameSeries, window: Option<i64>) -> Vec<Vec<(Timestamp, f64, f64)>> {
+    let [low, high] = [Aggregate::Min, Aggregate::Max].map(|part| {
+        let values = series.column(part).unwrap_or_default();
+        let points: Vec<_> = series.time.iter().copied().zip(values.iter().copied()).collect();
+        Curve::new(String::new(), &points, window).pieces
+    });
+    let joined = |(low, high): (Piece, Piece)| low.into_iter().zip(high).map(|((at, low), (_, high))| (at, low, high));
+    // Both have a value where the window has points, so that their pieces are the same.
+    low.into_iter().zip(high).map(|pieces| joined(pieces).collect()).collect()
 }
 
 /// What tells a curve from the others, and no more.
