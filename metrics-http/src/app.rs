@@ -4,6 +4,7 @@ use std::io;
 
 use metrics_core::Engine;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::figures::Figures;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub(crate) watchers: Workers,
     /// Room for requests.
     pub(crate) requests: Semaphore,
+    /// The server stops: what has no end of its own ends now.
+    pub(crate) stop: CancellationToken,
 }
 
 impl App {
@@ -50,6 +53,7 @@ impl App {
             coders: Workers::new(coders, options.queue_timeout),
             watchers: Workers::new(WATCHERS, options.health_timeout),
             requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
+            stop: CancellationToken::new(),
             options,
         })
     }

@@ -9,11 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+
+use crate::content::Content;
 
 /// How far a connection's requests have come; shared by its stream and its service.
 #[derive(Default)]
@@ -37,13 +38,13 @@ impl Progress {
 
 /// The body of an answer. When it is gone, the next head is due.
 pub(crate) struct Answer {
-    body: Full<Bytes>,
+    body: Content,
     progress: Arc<Progress>,
 }
 
 impl Answer {
-    pub(crate) fn new(body: Bytes, progress: Arc<Progress>) -> Self {
-        Self { body: Full::new(body), progress }
+    pub(crate) fn new(body: Content, progress: Arc<Progress>) -> Self {
+        Self { body, progress }
     }
 }
 
@@ -55,7 +56,7 @@ impl Drop for Answer {
 
 impl Body for Answer {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)

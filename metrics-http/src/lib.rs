@@ -37,6 +37,7 @@ mod access;
 mod app;
 mod body;
 mod connection;
+mod content;
 mod figures;
 mod inflate;
 mod limits;

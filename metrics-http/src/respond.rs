@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use metrics_core::wire::{Place, RowError};
 use metrics_core::{QueryError, WriteError};
 use serde::Serialize;
 
+use crate::content::Content;
 use crate::figures::Reason;
 
 /// An answer before it is sent.
-pub(crate) type Reply = Response<Bytes>;
+pub(crate) type Reply = Response<Content>;
 
 /// Content type of JSON.
 pub(crate) const JSON: &str = "application/json";
@@ -21,7 +21,7 @@ pub(crate) const JSON: &str = "application/json";
 const RETRY_AFTER_S: u64 = 1;
 
 /// An answer with a body.
-pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl Into<Content>) -> Reply {
     let mut reply = Response::new(body.into());
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -29,7 +29,7 @@ pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl
 }
 
 /// An answer in JSON that is written out already.
-pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+pub(crate) fn json(status: StatusCode, body: impl Into<Content>) -> Reply {
     content(status, JSON, body)
 }
 
@@ -259,7 +259,11 @@ mod tests {
     fn told(failure: Failure) -> (u16, Option<String>, String) {
         let reply = failure.into_reply(Dialect::Own);
         let retry = reply.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("a number").to_owned());
-        (reply.status().as_u16(), retry, String::from_utf8(reply.into_body().to_vec()).expect("JSON"))
+        (
+            reply.status().as_u16(),
+            retry,
+            String::from_utf8(reply.body().whole().expect("a refusal is whole").to_vec()).expect("JSON"),
+        )
     }
 
     #[test]

@@ -18,6 +18,7 @@ use hyper::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
+use crate::content::Content;
 use crate::figures::Reason;
 use crate::negotiate;
 use crate::respond::{Dialect, Failure, Reply};
@@ -243,17 +244,19 @@ async fn dispatch(
 /// Adds what every answer has: its length, headers that keep browsers careful, compression where it pays.
 async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
     compress(app, head, &mut reply).await;
-    let length = reply.body().len();
+    let length = reply.body().length_bytes();
     let no_body = matches!(reply.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let headers = reply.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(BARE_POLICY));
-    if !no_body {
+    if let Some(length) = length
+        && !no_body
+    {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if head.method == Method::HEAD {
-        *reply.body_mut() = Bytes::new();
+        *reply.body_mut() = Content::empty();
     }
     reply
 }
@@ -263,19 +266,19 @@ async fn compress(app: &Arc<App>, head: &Parts, reply: &mut Reply) {
         let kind = kind.as_bytes();
         kind.starts_with(b"text/") || kind.starts_with(b"application/")
     });
-    if !is_text || reply.body().len() < GZIP_MIN_BYTES {
+    // What is streamed goes out as it comes.
+    let Some(plain) = reply.body().whole().filter(|plain| is_text && plain.len() >= GZIP_MIN_BYTES).cloned() else {
         return;
-    }
+    };
     reply.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
     if !negotiate::accepts_gzip(&head.headers) {
         return;
     }
-    let plain = reply.body().clone();
     let packed =
         if plain.len() <= GZIP_INLINE_BYTES { Ok(gzip(&plain)) } else { app.coders.run(move || gzip(&plain)).await };
     // Without a free thread the answer goes out as it is.
     if let Ok(packed) = packed {
-        *reply.body_mut() = packed;
+        *reply.body_mut() = packed.into();
         reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
 }

@@ -48,7 +48,7 @@ pub async fn serve(
     let app = Arc::new(App::new(engine, options)?);
     let room = Arc::new(Semaphore::new(connection_limit(app.options.max_connections)));
     let connections = TaskTracker::new();
-    let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
+    let abandon = CancellationToken::new();
     let mut shutdown = pin!(shutdown);
     tracing::info!(%address, "listening");
     loop {
@@ -60,7 +60,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, _)) => match Arc::clone(&room).try_acquire_owned() {
                 Ok(seat) => {
-                    let connection = Connection { app: Arc::clone(&app), stop: stop.clone(), abandon: abandon.clone() };
+                    let connection = Connection { app: Arc::clone(&app), abandon: abandon.clone() };
                     connections.spawn(connection.run(stream, seat));
                 }
                 Err(_) => refuse(&app, &stream),
@@ -72,7 +72,7 @@ pub async fn serve(
         }
     }
     drop(listener);
-    stop.cancel();
+    app.stop.cancel();
     connections.close();
     if tokio::time::timeout(grace, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "requests did not finish in time and are dropped");
@@ -100,8 +100,6 @@ fn refuse(app: &App, stream: &TcpStream) {
 /// One connection's share of the server.
 struct Connection {
     app: Arc<App>,
-    /// Finish the request in hand and close.
-    stop: CancellationToken,
     /// Close now.
     abandon: CancellationToken,
 }
@@ -135,7 +133,7 @@ impl Connection {
         let mut connection = pin!(connection);
         tokio::select! {
             result = connection.as_mut() => return Ok(result?),
-            () = self.stop.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = self.app.stop.cancelled() => connection.as_mut().graceful_shutdown(),
         }
         tokio::select! {
             result = connection => Ok(result?),
