@@ -37,6 +37,8 @@
 pub mod encode;
 #[cfg(feature = "engine")]
 mod engine;
+#[cfg(feature = "engine")]
+mod export;
 mod model;
 #[cfg(feature = "engine")]
 mod query;
@@ -50,13 +52,12 @@ mod writer;
 
 #[cfg(feature = "engine")]
 pub use engine::{Engine, Stats};
+#[cfg(feature = "engine")]
+pub use export::{ExportError, ExportFormat, ExportFormatError, ExportRequest};
 pub use model::*;
 #[cfg(feature = "engine")]
 pub use query::QueryError;
 #[cfg(feature = "engine")]
-pub use store::{
-    CheckReport, ExportFormat, ExportFormatError, Keep, OpenError, Options, Ownership, RetentionError, RetentionRule,
-    StoreError,
-};
+pub use store::{CheckReport, Keep, OpenError, Options, Ownership, RetentionError, RetentionRule, StoreError};
 #[cfg(feature = "engine")]
 pub use writer::{IdempotencyKey, MAX_KEY_BYTES, Receipt, WriteError, WriteTicket};

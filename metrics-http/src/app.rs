@@ -7,11 +7,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::exports::Exports;
 use crate::figures::Figures;
 use crate::limits::{Memory, Workers};
 use crate::options::ServerOptions;
 use crate::router::Router;
 
+/// Exports that are made at a time.
+const EXPORTERS: usize = 2;
 /// Checks of the store at a time.
 const WATCHERS: usize = 2;
 
@@ -31,6 +34,10 @@ pub(crate) struct App {
     pub(crate) coders: Workers,
     /// Threads for the routes that are answered whatever the load; few, for a store that hangs would keep them all.
     pub(crate) watchers: Workers,
+    /// Threads for exports, which take long.
+    pub(crate) exporters: Workers,
+    /// Files of exports.
+    pub(crate) exports: Exports,
     /// Room for requests.
     pub(crate) requests: Semaphore,
     /// The server stops: what has no end of its own ends now.
@@ -44,16 +51,18 @@ impl App {
         options.check()?;
         let coders = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
-            engine,
             access: Access::new(&options)?,
             router: Router::new(),
             figures: Figures::new(),
             memory: Memory::new(options.body_memory_bytes),
             readers: Workers::new(options.max_queries, options.queue_timeout),
             coders: Workers::new(coders, options.queue_timeout),
+            exporters: Workers::new(EXPORTERS, options.queue_timeout),
+            exports: Exports::new(&options, engine.path()),
             watchers: Workers::new(WATCHERS, options.health_timeout),
             requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
             stop: CancellationToken::new(),
+            engine,
             options,
         })
     }

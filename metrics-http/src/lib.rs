@@ -36,14 +36,17 @@
 mod access;
 mod app;
 mod body;
+mod compress;
 mod connection;
 mod content;
+mod exports;
 mod figures;
 mod inflate;
 mod limits;
 mod negotiate;
 mod options;
 mod page;
+mod range;
 mod respond;
 mod router;
 mod routes;

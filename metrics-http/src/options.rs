@@ -1,6 +1,7 @@
 //! What a server may be told.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Bounds and access of a server. Every field is enforced; [`Default`] suits a machine that others use too.
@@ -52,6 +53,16 @@ pub struct ServerOptions {
     pub commit_timeout: Duration,
     /// How long `/health` waits for the store before it says "down". Default 2 s; more than 0.
     pub health_timeout: Duration,
+    /// Where exports that are read by URL are kept for a while. Default: beside the store's file, with `.exports`
+    /// appended. Its `.parquet` files are removed at the start and at the end.
+    pub export_directory: Option<PathBuf>,
+    /// Most exports that are kept or sent at a time; one more is answered with 503 and `Retry-After`.
+    /// Default 8; at least 1.
+    pub max_exports: usize,
+    /// Largest file of an export, in bytes; a larger one is answered with 400. Default 2 GiB; at least 1.
+    pub export_limit_bytes: u64,
+    /// How long an export is kept after it was last asked for. Default 2 min; more than 0.
+    pub export_lifetime: Duration,
     /// How long requests may take to finish after the stop. Default 8 s.
     pub grace: Duration,
     /// The origin, such as `http://localhost:3000`, whose pages may call this server, or `*` for all; none by default.
@@ -75,6 +86,8 @@ impl ServerOptions {
             ("max_connections", self.max_connections),
             ("max_requests", self.max_requests),
             ("max_queries", self.max_queries),
+            ("max_exports", self.max_exports),
+            ("export_limit_bytes", usize::try_from(self.export_limit_bytes).unwrap_or(usize::MAX)),
         ];
         let times = [
             ("header_timeout", self.header_timeout),
@@ -83,6 +96,7 @@ impl ServerOptions {
             ("answer_timeout", self.answer_timeout),
             ("commit_timeout", self.commit_timeout),
             ("health_timeout", self.health_timeout),
+            ("export_lifetime", self.export_lifetime),
         ];
         let zero_count = counts.iter().find(|(_, count)| *count == 0).map(|(name, _)| *name);
         let zero_time = times.iter().find(|(_, time)| time.is_zero()).map(|(name, _)| *name);
@@ -116,6 +130,10 @@ impl Default for ServerOptions {
             queue_timeout: Duration::from_secs(10),
             commit_timeout: Duration::from_secs(30),
             health_timeout: Duration::from_secs(2),
+            export_directory: None,
+            max_exports: 8,
+            export_limit_bytes: 2 << 30,
+            export_lifetime: Duration::from_secs(120),
             grace: Duration::from_secs(8),
             cors_origin: None,
             allow_hosts: Vec::new(),

@@ -1,33 +1,22 @@
 //! From a request to its route, and from the route's answer to what is sent.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use hyper::body::Incoming;
-use hyper::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
+use crate::compress::compress;
 use crate::content::Content;
 use crate::figures::Reason;
-use crate::negotiate;
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version};
 
-/// Answers shorter than this are not worth compressing, in bytes.
-const GZIP_MIN_BYTES: usize = 1_400;
-/// Answers longer than this are compressed on another thread, in bytes.
-const GZIP_INLINE_BYTES: usize = 64 << 10;
 /// For answers that are no page: nothing in them may be run or shown by a browser.
 const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -41,6 +30,7 @@ pub(crate) enum Route {
     Metrics,
     Seed,
     Query,
+    Export,
     Series,
     Latest,
     Labels,
@@ -54,7 +44,7 @@ pub(crate) enum Route {
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -62,6 +52,7 @@ impl Route {
         Self::Metrics,
         Self::Seed,
         Self::Query,
+        Self::Export,
         Self::Series,
         Self::Latest,
         Self::Labels,
@@ -83,6 +74,7 @@ impl Route {
             Self::Metrics => "/v1/metrics",
             Self::Seed => "/v1/metrics/{name}/{granularity}/{start}/{end}",
             Self::Query => "/v1/query",
+            Self::Export => "/v1/export.parquet",
             Self::Series => "/v1/series",
             Self::Latest => "/v1/latest",
             Self::Labels => "/v1/labels",
@@ -229,6 +221,7 @@ async fn dispatch(
         Route::Metrics => Ok(routes::seed::names(app)),
         Route::Seed => routes::seed::averages(app, &params).await,
         Route::Query => routes::read::query(app, head).await,
+        Route::Export => routes::export::parquet(app, head).await,
         Route::Series => routes::read::series(app, head).await,
         Route::Latest => routes::read::latest(app, head).await,
         Route::Labels => routes::read::labels(app).await,
@@ -243,7 +236,7 @@ async fn dispatch(
 
 /// Adds what every answer has: its length, headers that keep browsers careful, compression where it pays.
 async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
-    compress(app, head, &mut reply).await;
+    compress(app, &head.headers, &mut reply).await;
     let length = reply.body().length_bytes();
     let no_body = matches!(reply.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let headers = reply.headers_mut();
@@ -259,34 +252,6 @@ async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
         *reply.body_mut() = Content::empty();
     }
     reply
-}
-
-async fn compress(app: &Arc<App>, head: &Parts, reply: &mut Reply) {
-    let is_text = reply.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-        let kind = kind.as_bytes();
-        kind.starts_with(b"text/") || kind.starts_with(b"application/")
-    });
-    // What is streamed goes out as it comes.
-    let Some(plain) = reply.body().whole().filter(|plain| is_text && plain.len() >= GZIP_MIN_BYTES).cloned() else {
-        return;
-    };
-    reply.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if !negotiate::accepts_gzip(&head.headers) {
-        return;
-    }
-    let packed =
-        if plain.len() <= GZIP_INLINE_BYTES { Ok(gzip(&plain)) } else { app.coders.run(move || gzip(&plain)).await };
-    // Without a free thread the answer goes out as it is.
-    if let Ok(packed) = packed {
-        *reply.body_mut() = packed.into();
-        reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-}
-
-fn gzip(plain: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
-    encoder.write_all(plain).expect("a Vec takes everything");
-    encoder.finish().expect("a Vec takes everything").into()
 }
 
 #[cfg(test)]

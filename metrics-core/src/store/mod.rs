@@ -50,7 +50,7 @@ pub use error::{OpenError, StoreError};
 pub use options::Options;
 pub use ownership::Ownership;
 pub use retention::{Keep, RetentionError, RetentionRule};
-pub use transfer::{ExportFormat, ExportFormatError};
+pub(crate) use transfer::whole_or_absent;
 
 use chunk_writer::Rollups;
 use error::During;

@@ -1,5 +1,6 @@
 //! The handlers, one file a family.
 
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod influx;
 pub(crate) mod own_metrics;
