@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::encode::table::SqlAnswer;
 use crate::export::{self, ExportError, ExportRequest};
 use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo, Timestamp};
 use crate::query::{self, QueryError};
-use crate::store::{CheckReport, Doomed, OpenError, Options, Store, StoreError};
+use crate::store::{CheckReport, Doomed, OpenError, Options, SqlError, SqlLimits, Store, StoreError};
 use crate::writer::{
     CommitFigures, Committer, IdempotencyKey, Job, Maintenance, Queue, WriteError, WriteJob, WriteTicket,
 };
@@ -177,6 +178,17 @@ impl Engine {
     pub fn query(&self, request: &QueryRequest) -> Result<Frame, QueryError> {
         let store = self.inner.store.read();
         query::execute(store.as_ref().ok_or(QueryError::Closed)?, request)
+    }
+
+    /// Runs one read-only statement over `points` (timestamp, name, labels, value) and `series`, where the store was
+    /// opened with [`Options::sql`]. Blocks until it ends or its time is up.
+    ///
+    /// # Errors
+    /// [`SqlError`] when it is none that may run, passes a bound, or the store fails.
+    pub fn sql(&self, statement: &str, limits: &SqlLimits) -> Result<SqlAnswer, SqlError> {
+        // Not held while it runs: a statement that cannot be interrupted must not keep the store from closing.
+        let store = self.inner.store.read().clone();
+        store.ok_or(SqlError::Closed)?.sql(statement, limits)
     }
 
     fn in_memory<T: Default>(&self, read: impl FnOnce(&crate::store::Registry) -> T) -> T {

@@ -50,6 +50,8 @@ pub mod wire;
 #[cfg(feature = "engine")]
 mod writer;
 
+#[cfg(feature = "arrow")]
+pub use encode::table::SqlAnswer;
 #[cfg(feature = "engine")]
 pub use engine::{Engine, Stats};
 #[cfg(feature = "engine")]
@@ -58,6 +60,9 @@ pub use model::*;
 #[cfg(feature = "engine")]
 pub use query::QueryError;
 #[cfg(feature = "engine")]
-pub use store::{CheckReport, Keep, OpenError, Options, Ownership, RetentionError, RetentionRule, StoreError};
+pub use store::{
+    CheckReport, Keep, MAX_SQL_BYTES, OpenError, Options, Ownership, RetentionError, RetentionRule, SqlError,
+    SqlLimits, StoreError,
+};
 #[cfg(feature = "engine")]
 pub use writer::{IdempotencyKey, MAX_KEY_BYTES, Receipt, WriteError, WriteTicket};

@@ -13,6 +13,8 @@ use crate::limits::{Memory, Workers};
 use crate::options::ServerOptions;
 use crate::router::Router;
 
+/// Statements that run at a time.
+const STATEMENTS: usize = 2;
 /// Exports that are made at a time.
 const EXPORTERS: usize = 2;
 /// Checks of the store at a time.
@@ -36,6 +38,8 @@ pub(crate) struct App {
     pub(crate) watchers: Workers,
     /// Threads for exports, which take long.
     pub(crate) exporters: Workers,
+    /// Threads for SQL.
+    pub(crate) statements: Workers,
     /// Files of exports.
     pub(crate) exports: Exports,
     /// Room for requests.
@@ -57,6 +61,7 @@ impl App {
             memory: Memory::new(options.body_memory_bytes),
             readers: Workers::new(options.max_queries, options.queue_timeout),
             coders: Workers::new(coders, options.queue_timeout),
+            statements: Workers::new(STATEMENTS, options.queue_timeout),
             exporters: Workers::new(EXPORTERS, options.queue_timeout),
             exports: Exports::new(&options, engine.path()),
             watchers: Workers::new(WATCHERS, options.health_timeout),

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use metrics_core::SqlLimits;
+
 /// Bounds and access of a server. Every field is enforced; [`Default`] suits a machine that others use too.
 ///
 /// ```
@@ -53,6 +55,9 @@ pub struct ServerOptions {
     pub commit_timeout: Duration,
     /// How long `/health` waits for the store before it says "down". Default 2 s; more than 0.
     pub health_timeout: Duration,
+    /// What a statement may take that `/v1/sql` runs; without it SQL is off. Needs a store that was opened with
+    /// `Options::sql`. Default: off. Two run at a time.
+    pub sql: Option<SqlLimits>,
     /// Where exports that are read by URL are kept for a while. Default: beside the store's file, with `.exports`
     /// appended. Its `.parquet` files are removed at the start and at the end.
     pub export_directory: Option<PathBuf>,
@@ -130,6 +135,7 @@ impl Default for ServerOptions {
             queue_timeout: Duration::from_secs(10),
             commit_timeout: Duration::from_secs(30),
             health_timeout: Duration::from_secs(2),
+            sql: None,
             export_directory: None,
             max_exports: 8,
             export_limit_bytes: 2 << 30,

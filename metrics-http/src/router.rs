@@ -30,6 +30,7 @@ pub(crate) enum Route {
     Metrics,
     Seed,
     Query,
+    Sql,
     Export,
     Series,
     Latest,
@@ -44,7 +45,7 @@ pub(crate) enum Route {
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -52,6 +53,7 @@ impl Route {
         Self::Metrics,
         Self::Seed,
         Self::Query,
+        Self::Sql,
         Self::Export,
         Self::Series,
         Self::Latest,
@@ -74,6 +76,7 @@ impl Route {
             Self::Metrics => "/v1/metrics",
             Self::Seed => "/v1/metrics/{name}/{granularity}/{start}/{end}",
             Self::Query => "/v1/query",
+            Self::Sql => "/v1/sql",
             Self::Export => "/v1/export.parquet",
             Self::Series => "/v1/series",
             Self::Latest => "/v1/latest",
@@ -91,7 +94,7 @@ impl Route {
     fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
-            Self::LinesV1 | Self::LinesV2 => "POST",
+            Self::LinesV1 | Self::LinesV2 | Self::Sql => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -221,6 +224,7 @@ async fn dispatch(
         Route::Metrics => Ok(routes::seed::names(app)),
         Route::Seed => routes::seed::averages(app, &params).await,
         Route::Query => routes::read::query(app, head).await,
+        Route::Sql => routes::sql::run(app, head, body).await,
         Route::Export => routes::export::parquet(app, head).await,
         Route::Series => routes::read::series(app, head).await,
         Route::Latest => routes::read::latest(app, head).await,

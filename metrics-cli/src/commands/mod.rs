@@ -15,4 +15,5 @@ pub(crate) mod retain;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod span;
+pub(crate) mod sql;
 pub(crate) mod stats;

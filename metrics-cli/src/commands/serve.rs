@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_core::{Engine, Options};
+use metrics_core::{Engine, Options, SqlLimits};
 use metrics_http::ServerOptions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -39,7 +39,8 @@ pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
 }
 
 /// Serves until the first SIGINT or SIGTERM, then finishes what was begun and closes the store.
-pub(crate) async fn run(args: ServeArgs, file: &Path, options: Options) -> anyhow::Result<()> {
+pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> anyhow::Result<()> {
+    options.sql = args.allow_sql;
     let stopped = signal::first()?;
     // The port before the file: a second server on the same port must not leave a new store behind.
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -53,8 +54,12 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, options: Options) -> anyho
         open_page(&page_url(address));
     }
     let simulation = args.simulate.then(|| Simulation::start(engine.clone()));
-    let options =
-        ServerOptions { cors_origin: args.cors_origin, allow_hosts: args.allow_host, ..ServerOptions::default() };
+    let options = ServerOptions {
+        cors_origin: args.cors_origin,
+        allow_hosts: args.allow_host,
+        sql: args.allow_sql.then(SqlLimits::default),
+        ..ServerOptions::default()
+    };
     let served = metrics_http::serve(engine.clone(), listener, options, async {
         // A sender that is gone has no signal to give any more: that ends the server too.
         let _ = stopped.await;
@@ -137,6 +142,7 @@ mod tests {
                 insecure,
                 simulate: false,
                 open: false,
+                allow_sql: false,
                 cors_origin: None,
                 allow_host: vec![],
                 store: StoreArgs::default(),

@@ -8,6 +8,8 @@ pub mod arrow;
 pub mod csv;
 pub mod json;
 pub mod ndjson;
+#[cfg(feature = "arrow")]
+pub(crate) mod table;
 pub(crate) mod text;
 
 use crate::model::Timestamp;

@@ -50,6 +50,10 @@ fn settle(partial: &Path, path: &Path) -> Result<(), StoreError> {
 impl Store {
     /// Copies the store, as it is at one moment, into a new file.
     pub(crate) fn backup(&self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
+        if self.options.sql {
+            let reason = "it was opened for SQL and reaches no other file: open it without";
+            return Err(StoreError::new("cannot back the store up", reason));
+        }
         whole_or_absent(path, |partial| {
             let own: String = connection
                 .query_row("SELECT current_database()", [], |row| row.get(0))

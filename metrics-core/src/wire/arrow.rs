@@ -121,9 +121,9 @@ impl<R: Read> ArrowReader<R> {
         let mut buffer = Buffer::from_vec(message.bytes);
         while !buffer.is_empty() {
             let decoder = &mut self.decoder;
-            // What reaches the decoder was looked at, and its own checks are on. Should it panic all the same on bytes
-            // that nobody thought of, then this stream is refused, and the process goes on; the decoder is not used
-            // again.
+            // What reaches the decoder was looked at, and its own checks are on. It panics all the same where a buffer's
+            // length is no multiple of its values' width: then this stream is refused, and the process goes on. The
+            // decoder is not used again.
             let decoded = catch_unwind(AssertUnwindSafe(|| decoder.decode(&mut buffer)));
             let table = match decoded {
                 Ok(result) => result.map_err(|error| unreadable("the Arrow stream is damaged", error))?,

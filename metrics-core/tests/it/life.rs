@@ -283,9 +283,9 @@ fn an_export_holds_every_point_wherever_it_is_kept_and_is_read_back() {
     }
     read.sort_unstable();
     assert!(read == written, "{} of {}", read.len(), written.len());
-    let limited = ExportRequest { limit_bytes: 10_000, ..request.clone() };
+    let limited = ExportRequest { limit_bytes: 1_000, ..request.clone() };
     let refused = engine.export(folder.path().join("small.parquet"), &limited).expect_err("too large");
-    assert!(matches!(refused, ExportError::TooLarge { limit_bytes: 10_000 }), "{refused}");
+    assert!(matches!(refused, ExportError::TooLarge { limit_bytes: 1_000 }), "{refused}");
     assert!(std::fs::read_dir(folder.path()).expect("a folder").all(|entry| {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
         !name.starts_with("small")

@@ -7,4 +7,5 @@ pub(crate) mod own_metrics;
 pub(crate) mod page;
 pub(crate) mod read;
 pub(crate) mod seed;
+pub(crate) mod sql;
 pub(crate) mod write;

@@ -2,11 +2,13 @@
 
 mod access;
 mod bounds;
+mod columnar;
 mod harness;
 mod influx;
 mod page;
 mod reads;
 mod refusals;
 mod seed;
+mod sql;
 mod stop;
 mod writes;

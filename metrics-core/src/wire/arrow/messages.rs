@@ -13,6 +13,8 @@ use crate::wire::table::unreadable;
 const CONTINUATION: [u8; 4] = [0xFF; 4];
 /// The first eight bytes of the file format, behind which the stream stands.
 const FILE_MAGIC: [u8; 8] = *b"ARROW1\0\0";
+/// Most zeros, four bytes each, between them: messages are aligned to 64 bytes at most.
+const MAX_PADDING_WORDS: usize = 16;
 /// Largest description of a message, in bytes: a schema of as many columns as are taken is far smaller.
 const MAX_DESCRIPTION_BYTES: usize = 4 << 20;
 /// Bytes in front of a compressed buffer that tell its length.
@@ -138,7 +140,13 @@ impl<R: Read> Messages<R> {
             if self.word()?.as_ref().map(<[u8; 4]>::as_slice) != Some(&FILE_MAGIC[4..]) {
                 return Err(no_stream());
             }
-            word = self.word()?.ok_or_else(cut)?;
+            // Zeros may follow, up to where the writer wants its first message.
+            word = [0; 4];
+            let mut skipped = 0;
+            while word == [0; 4] && skipped < MAX_PADDING_WORDS {
+                word = self.word()?.ok_or_else(cut)?;
+                skipped += 1;
+            }
         }
         // Streams of before Arrow 0.15 have no marker.
         let marked = word == CONTINUATION;
