@@ -31,7 +31,8 @@
 //! ```
 //!
 //! Without the feature `engine` (on by default) the crate is the model, the wire formats and the encodings alone,
-//! and does not need DuckDB: what a client builds on. The feature `bundled` (on by default) compiles DuckDB in;
+//! and does not need DuckDB: what a client builds on. The features `arrow` and `parquet`, which `engine`
+//! brings along, add these formats to it. The feature `bundled` (on by default) compiles DuckDB in;
 //! without it the system's library is linked.
 
 pub mod encode;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use metrics_core::{ExportError, ExportRequest, Timestamp};
@@ -119,12 +119,26 @@ impl Exports {
         }
     }
 
-    /// The export of this key: the one that is there, or a new one.
+    /// The export of this key: the one that is there, or a new one. It is made to its end and kept also where the
+    /// client that asked for it is gone by then.
     ///
     /// # Errors
     /// 503 when there is no room for one more, 400 when it would be too large.
     pub(crate) async fn get(
         app: &Arc<App>,
+        key: String,
+        request: ExportRequest,
+        reading: Reading,
+    ) -> Result<Arc<Exported>, Failure> {
+        let found = tokio::spawn(Self::find_or_make(Arc::clone(app), key, request, reading));
+        found.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an export failed");
+            Err(Failure::internal())
+        })
+    }
+
+    async fn find_or_make(
+        app: Arc<App>,
         key: String,
         request: ExportRequest,
         reading: Reading,
@@ -139,12 +153,14 @@ impl Exports {
         }
         // The old one goes before there is a new one: it may be its room.
         *held = None;
-        let made = exports.make(app, request, generation).await;
+        let made = exports.make(&app, request, generation).await;
         match &made {
             Ok(export) => {
                 export.touch(reading);
                 *held = Some(Arc::clone(export));
-                tokio::spawn(expire(Arc::clone(app), key));
+                // Others may have taken it for an empty one meanwhile, and thrown it away.
+                locked(&exports.slots).insert(key.clone(), Arc::clone(&slot));
+                tokio::spawn(expire(Arc::downgrade(&app), key, export.tag.clone()));
             }
             Err(_) => {
                 locked(&exports.slots).remove(&key);
@@ -213,10 +229,8 @@ fn sweep(directory: &Path) {
 }
 
 /// Forgets an export once nobody has asked for it for its lifetime.
-async fn expire(app: Arc<App>, key: String) {
-    let stop = app.stop.clone();
-    let lifetime = app.exports.lifetime;
-    let app = Arc::downgrade(&app);
+async fn expire(app: Weak<App>, key: String, tag: String) {
+    let Some((stop, lifetime)) = app.upgrade().map(|app| (app.stop.clone(), app.exports.lifetime)) else { return };
     let mut wait = lifetime;
     loop {
         tokio::select! {
@@ -226,10 +240,14 @@ async fn expire(app: Arc<App>, key: String) {
         let Some(app) = app.upgrade() else { return };
         let mut slots = locked(&app.exports.slots);
         let Some(slot) = slots.get(&key) else { return };
-        let idle = match slot.try_lock().as_deref() {
-            Ok(Some(export)) => export.idle(),
-            // It is being made anew: that one has its own end.
-            _ => return,
+        let idle = match slot.try_lock() {
+            // Somebody is looking at it, or making it anew.
+            Err(_) => Duration::ZERO,
+            Ok(held) => match held.as_ref().filter(|export| export.tag == tag) {
+                Some(export) => export.idle(),
+                // It was made anew: the new one has its own end.
+                None => return,
+            },
         };
         if idle >= lifetime {
             slots.remove(&key);

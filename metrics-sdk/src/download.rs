@@ -102,8 +102,7 @@ impl Client {
         *request.uri_mut() = self.shared.endpoint.uri("/v1/export.parquet", &pairs)?;
         let opened = timeout(EXPORT_TIMEOUT, self.shared.transport.open(request)).await;
         let mut body = opened.unwrap_or_else(|_| Err(self.timed_out(EXPORT_TIMEOUT)))?.into_body();
-        let interrupted =
-            |reason: String| ClientError::Interrupted { url: self.url().to_owned(), reason };
+        let interrupted = |reason: String| ClientError::Interrupted { url: self.url().to_owned(), reason };
         let mut count = 0;
         loop {
             let frame = timeout(self.shared.timeout, body.frame()).await;

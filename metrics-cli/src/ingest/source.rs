@@ -91,7 +91,10 @@ impl Source {
         }
         let is_table = matches!(format, FileFormat::Csv | FileFormat::Parquet | FileFormat::Arrow);
         if !is_table && csv.name.is_some() {
-            return Err(WrongUsage(format!("--name is for CSV, Parquet and Arrow files: the points of {name} have their own")).into());
+            return Err(WrongUsage(format!(
+                "--name is for CSV, Parquet and Arrow files: the points of {name} have their own"
+            ))
+            .into());
         }
         let now = Timestamp::now();
         let rows = match format {

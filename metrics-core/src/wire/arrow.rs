@@ -5,7 +5,7 @@
 //! or a column of texts for each label; null or empty where a row has none. Texts may be plain, large, views or
 //! dictionaries; buffers plain or compressed with LZ4 or zstd. A label whose name is that of another column has the
 //! column `label.<name>`. The answer to a query of points in this format, and exported files, are read back as they are.
-//! Files of the IPC file format (Feather) are read too: they hold a stream.
+//! Files of the IPC file format (Feather) that hold a stream are read too: those of pyarrow and pandas, not of polars.
 
 mod messages;
 

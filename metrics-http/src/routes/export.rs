@@ -159,9 +159,6 @@ mod tests {
     #[test]
     fn the_file_is_named_after_the_metric_with_harmless_letters() {
         let name = |name: &str| file_name(Some(&MetricName::new(name).expect("valid")));
-        assert_eq!(
-            (name("cpu.load"), name("a\"/../ü"), file_name(None)),
-            ("cpu.load".into(), "a__.._/_".replace('/', "_"), "metrics".into())
-        );
+        assert_eq!([name("cpu.load"), name("a\"/../ü"), file_name(None)], ["cpu.load", "a__..__", "metrics"]);
     }
 }

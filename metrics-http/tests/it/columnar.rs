@@ -13,7 +13,9 @@ const EXPORT: &str = "/v1/export.parquet";
 
 fn points(count: i64) -> Batch {
     let point = |at: i64| Point::new("load", Timestamp::clamped(at * 1_000_000), at as f64 / 4.0).expect("valid");
-    (0..count).map(|at| point(at).with_labels([("host", if at % 2 == 0 { "a" } else { "b" })]).expect("valid")).collect()
+    (0..count)
+        .map(|at| point(at).with_labels([("host", if at % 2 == 0 { "a" } else { "b" })]).expect("valid"))
+        .collect()
 }
 
 async fn filled(options: ServerOptions) -> Server {
@@ -49,7 +51,9 @@ async fn points_come_back_as_the_arrow_stream_that_they_were_and_may_be_posted_a
 async fn a_bad_arrow_body_stores_nothing_and_says_what_is_wrong() {
     let server = Server::start().await;
     let whole = encode::arrow::batch(&points(10));
-    for (body, words) in [(&whole[..whole.len() / 2], "cut"), (&b"timestamp,name,value\n"[..], "no Arrow IPC stream"), (b"", "empty")] {
+    for (body, words) in
+        [(&whole[..whole.len() / 2], "cut"), (&b"timestamp,name,value\n"[..], "no Arrow IPC stream"), (b"", "empty")]
+    {
         let answer = server.post_as("/v1/metrics", ARROW, body).await;
         assert_eq!(answer.status, 400);
         assert!(answer.json()["message"].as_str().expect("a message").contains(words), "{:?}", answer.json());
@@ -64,7 +68,8 @@ async fn answers_come_in_the_coding_that_is_liked_best() {
     let server = filled(ServerOptions::default()).await;
     let target = "/v1/query?name=load&from=1970-01-01&to=1970-01-02&per=raw";
     let plain = server.get(target).await;
-    for (accept, coding) in [("gzip, deflate, zstd", "zstd"), ("gzip;q=1, zstd;q=0.5", "gzip"), ("deflate", "deflate")] {
+    for (accept, coding) in [("gzip, deflate, zstd", "zstd"), ("gzip;q=1, zstd;q=0.5", "gzip"), ("deflate", "deflate")]
+    {
         let answer = server.send("GET", target, &[("accept-encoding", accept)], b"").await;
         assert_eq!(answer.header("content-encoding"), Some(coding));
         assert!(answer.body.len() < plain.body.len() / 2, "{coding}");
@@ -72,7 +77,9 @@ async fn answers_come_in_the_coding_that_is_liked_best() {
         match coding {
             "gzip" => flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut text).expect("gzip"),
             "deflate" => flate2::read::ZlibDecoder::new(&answer.body[..]).read_to_end(&mut text).expect("zlib"),
-            _ => zstd::stream::read::Decoder::new(&answer.body[..]).expect("zstd").read_to_end(&mut text).expect("zstd"),
+            _ => {
+                zstd::stream::read::Decoder::new(&answer.body[..]).expect("zstd").read_to_end(&mut text).expect("zstd")
+            }
         };
         assert!(text == plain.body, "{coding}");
     }
@@ -142,7 +149,11 @@ async fn an_export_is_of_what_was_asked_for_and_says_what_it_cannot_do() {
     let tiny = filled(ServerOptions { export_limit_bytes: 100, ..ServerOptions::default() }).await;
     let refused = tiny.get(EXPORT).await;
     assert_eq!(refused.status, 400);
-    assert!(refused.json()["message"].as_str().expect("a message").contains("more than 100 bytes"), "{:?}", refused.json());
+    assert!(
+        refused.json()["message"].as_str().expect("a message").contains("more than 100 bytes"),
+        "{:?}",
+        refused.json()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

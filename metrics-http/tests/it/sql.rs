@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::harness::{Answer, Server};
 
 async fn open() -> Server {
-    let options = ServerOptions { sql: Some(SqlLimits { max_rows: 100, ..SqlLimits::default() }), ..ServerOptions::default() };
+    let options =
+        ServerOptions { sql: Some(SqlLimits { max_rows: 100, ..SqlLimits::default() }), ..ServerOptions::default() };
     let server = Server::with_store(options, Options { sql: true, ..Options::default() }).await;
     let csv = "timestamp,name,value,host\n2024-02-02T10:00:00Z,load,1,a\n2024-02-02T11:00:00Z,load,2.5,b\n";
     assert_eq!(server.post_as("/v1/metrics", "text/csv", csv.as_bytes()).await.status, 201);
@@ -36,7 +37,8 @@ async fn a_statement_is_answered_in_the_format_that_is_liked() {
     assert_eq!((csv.status, csv.text()), (200, expected));
     let lines = ask(&server, "SELECT count(*) AS n FROM points", "application/x-ndjson").await;
     assert_eq!(lines.text(), "{\"n\":2}\n");
-    let arrow = ask(&server, "SELECT timestamp, name, labels, value FROM points", "application/vnd.apache.arrow.stream").await;
+    let arrow =
+        ask(&server, "SELECT timestamp, name, labels, value FROM points", "application/vnd.apache.arrow.stream").await;
     assert_eq!(metrics_core::wire::arrow::decode(&arrow.body, None, 1 << 20).expect("points").len(), 2);
 }
 

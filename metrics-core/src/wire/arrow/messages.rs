@@ -136,7 +136,8 @@ impl<R: Read> Messages<R> {
             self.ended = true;
             return Ok(None);
         };
-        if first && word == FILE_MAGIC[..4] {
+        let is_file = first && word == FILE_MAGIC[..4];
+        if is_file {
             if self.word()?.as_ref().map(<[u8; 4]>::as_slice) != Some(&FILE_MAGIC[4..]) {
                 return Err(no_stream());
             }
@@ -148,8 +149,12 @@ impl<R: Read> Messages<R> {
                 skipped += 1;
             }
         }
-        // Streams of before Arrow 0.15 have no marker.
+        // Streams of before Arrow 0.15 have no marker. Files that polars writes have none before their schema, which is
+        // found from the file's end only: they hold no stream.
         let marked = word == CONTINUATION;
+        if is_file && !marked {
+            return Err(no_stream());
+        }
         if marked {
             word = self.word()?.ok_or_else(cut)?;
         }
