@@ -130,11 +130,6 @@ impl Feeder {
         self.parts.send(part.into()).await.map_err(|_| Gone)
     }
 
-    /// As [`Self::send`], for a thread that may block.
-    pub(crate) fn send_blocking(&self, part: impl Into<Bytes>) -> Result<(), Gone> {
-        self.parts.blocking_send(part.into()).map_err(|_| Gone)
-    }
-
     /// Resolves when nobody reads any more.
     pub(crate) async fn gone(&self) {
         self.parts.closed().await;

@@ -1,6 +1,7 @@
 //! `GET /v1/export.parquet`: points as a file that is read by URL, whole or by parts.
 
 use std::io::SeekFrom;
+use std::path::Path;
 use std::sync::Arc;
 
 use hyper::header::{
@@ -115,27 +116,33 @@ fn file(export: &Arc<Exported>, status: StatusCode, (from, to): (u64, u64), is_h
     content(status, PARQUET, body)
 }
 
-/// Sends bytes of a file as fast as the client takes them. The file is there as long as the export is held.
+/// Sends bytes of a file as fast as the client takes them, and no longer than it does. The file is there as long as the
+/// export is held.
 async fn feed(export: Arc<Exported>, from: u64, to: u64, feeder: Feeder) {
-    let read = async {
-        let mut file = tokio::fs::File::open(&export.path).await?;
-        file.set_max_buf_size(PART_BYTES);
-        file.seek(SeekFrom::Start(from)).await?;
-        let mut left = to - from;
-        while left > 0 {
-            let mut part = vec![0; PART_BYTES.min(usize::try_from(left).unwrap_or(PART_BYTES))];
-            file.read_exact(&mut part).await?;
-            left -= part.len() as u64;
-            if feeder.send(part).await.is_err() {
-                return Ok(());
-            }
-        }
-        feeder.finish();
-        Ok::<_, std::io::Error>(())
+    let sent = tokio::select! {
+        () = feeder.gone() => return,
+        sent = send_file(&export.path, from, to, &feeder) => sent,
     };
-    if let Err(error) = read.await {
-        tracing::error!(%error, path = %export.path.display(), "an export could not be read");
+    match sent {
+        Ok(()) => feeder.finish(),
+        Err(error) => tracing::error!(%error, path = %export.path.display(), "an export could not be read"),
     }
+}
+
+async fn send_file(path: &Path, from: u64, to: u64, feeder: &Feeder) -> std::io::Result<()> {
+    let mut file = tokio::fs::File::open(path).await?;
+    file.set_max_buf_size(PART_BYTES);
+    file.seek(SeekFrom::Start(from)).await?;
+    let mut left = to - from;
+    while left > 0 {
+        let mut part = vec![0; PART_BYTES.min(usize::try_from(left).unwrap_or(PART_BYTES))];
+        file.read_exact(&mut part).await?;
+        left -= part.len() as u64;
+        if feeder.send(part).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
