@@ -44,7 +44,7 @@ enum Unit {
 /// A column that holds all labels of a row.
 enum LabelCells {
     Json(Text),
-    Map { map: MapArray, names: Text, values: Text },
+    Map { map: Box<MapArray>, names: Box<Text>, values: Box<Text> },
 }
 
 fn mismatch(column: &str) -> DecodeError {
@@ -179,7 +179,8 @@ fn entries(map: &MapArray, row: usize) -> std::ops::Range<usize> {
 impl LabelCells {
     fn of(column: &ArrayRef) -> Option<Self> {
         let Some(map) = column.as_map_opt() else { return Text::of(column).map(Self::Json) };
-        Some(Self::Map { map: map.clone(), names: Text::of(map.keys())?, values: Text::of(map.values())? })
+        let [names, values] = [map.keys(), map.values()].map(Text::of);
+        Some(Self::Map { map: Box::new(map.clone()), names: Box::new(names?), values: Box::new(values?) })
     }
 
     fn of_row(&self, row: usize) -> Result<Labels, RowFault> {
