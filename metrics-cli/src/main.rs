@@ -26,11 +26,12 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use metrics_core::{Engine, Timestamp};
+use metrics_core::{Engine, Options, Timestamp};
+use metrics_sdk::Client;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use args::{Cli, Command, ListArgs, LogLevel, StoreArgs, TargetArgs};
+use args::{Cli, Command, ListArgs, LogLevel, SqlArgs, StoreArgs, TargetArgs};
 use backend::{Access, Backend, Target};
 use commands::list::Listing;
 use output::{ReaderGone, WrongUsage, note};
@@ -162,8 +163,10 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         }
         Command::Export(args) => {
             let export = commands::export::prepare(&args, now)?;
-            on_file(target, args.store, async |engine: &Engine| commands::export::run(export, engine).await).await?;
+            let work = async |backend: &Backend| commands::export::run(export, backend).await;
+            with(target, args.store, Access::Read, work).await?;
         }
+        Command::Sql(args) => sql(&args, target).await?,
         Command::Delete(args) => {
             let doomed = commands::delete::prepare(&args, now)?;
             let delete = async |engine: &Engine| commands::delete::run(doomed, engine).await;
@@ -189,6 +192,23 @@ fn refuse_file(target: &TargetArgs, why: &str) -> Result<(), WrongUsage> {
 
 fn variable(key: &str) -> Option<OsString> {
     env::var_os(key)
+}
+
+async fn sql(args: &SqlArgs, target: TargetArgs) -> anyhow::Result<()> {
+    let statement = commands::sql::statement(args)?;
+    match Target::of(target, variable)? {
+        Target::Server(url) => {
+            args.store.refuse_for_server()?;
+            let client = Client::new(url).map_err(|error| WrongUsage(format!("--url: {error}")))?;
+            commands::sql::on_server(args, &statement, &client).await
+        }
+        Target::File(file) => {
+            let options = Options { sql: true, ..args.store.clone().options(variable)? };
+            let engine = backend::open_file(&file, Access::Read, options).await?;
+            let result = commands::sql::on_file(args, statement, &engine).await;
+            result.and(Backend::File(engine).close().await)
+        }
+    }
 }
 
 async fn list(listing: Listing, args: &ListArgs, target: TargetArgs) -> anyhow::Result<()> {

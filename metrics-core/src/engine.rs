@@ -1,15 +1,17 @@
 //! The engine: what other programs hold of a store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::encode::table::SqlAnswer;
+use crate::export::{self, ExportError, ExportRequest};
 use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo, Timestamp};
 use crate::query::{self, QueryError};
-use crate::store::{CheckReport, Doomed, ExportFormat, OpenError, Options, Store, StoreError};
+use crate::store::{CheckReport, Doomed, OpenError, Options, SqlError, SqlLimits, Store, StoreError};
 use crate::watch::{Changes, Spans, Watch, WatchPosition};
 use crate::writer::{
     COMMIT_BUCKETS_US, CommitFigures, Committer, IdempotencyKey, Job, Maintenance, Queue, WriteError, WriteJob,
@@ -48,8 +50,9 @@ struct Inner {
     figures: Arc<CommitFigures>,
     changes: Arc<Changes>,
     limits: Limits,
+    path: PathBuf,
     /// None once closed. A query holds it for reading, so that closing waits for the queries that run.
-    store: RwLock<Option<Arc<Store>>>,
+    store: export::Stores,
     threads: Mutex<Vec<JoinHandle<Result<(), StoreError>>>>,
 }
 
@@ -140,6 +143,7 @@ impl Engine {
             figures,
             changes,
             limits,
+            path: path.to_owned(),
             store: RwLock::new(Some(store)),
             threads: Mutex::new(threads),
         };
@@ -205,6 +209,17 @@ impl Engine {
     /// ```
     pub fn watch(&self, names: impl IntoIterator<Item = MetricName>, after: Option<WatchPosition>) -> Watch {
         self.inner.changes.watch(names.into_iter().collect(), after)
+    }
+
+    /// Runs one read-only statement over `points` (timestamp, name, labels, value) and `series`, where the store was
+    /// opened with [`Options::sql`]. Blocks until it ends or its time is up.
+    ///
+    /// # Errors
+    /// [`SqlError`] when it is none that may run, passes a bound, or the store fails.
+    pub fn sql(&self, statement: &str, limits: &SqlLimits) -> Result<SqlAnswer, SqlError> {
+        // Not held while it runs: a statement that cannot be interrupted must not keep the store from closing.
+        let store = self.inner.store.read().clone();
+        store.ok_or(SqlError::Closed)?.sql(statement, limits)
     }
 
     fn in_memory<T: Default>(&self, read: impl FnOnce(&crate::store::Registry) -> T) -> T {
@@ -274,6 +289,17 @@ impl Engine {
         }
     }
 
+    /// A number that changes whenever what is stored changes: two equal ones say that nothing was written or deleted
+    /// in between. It may change for other reasons too.
+    pub fn generation(&self) -> u64 {
+        self.inner.store.read().as_ref().map_or(u64::MAX, |store| store.snapshot().generation)
+    }
+
+    /// The store's file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
     /// Moves all points written so far into chunks and merges what should be merged. The store does so by itself
     /// when `Options::head_points` are reached; after a bulk load it makes the file small at once. Blocks.
     ///
@@ -335,26 +361,14 @@ impl Engine {
         self.inner.maintenance.run_task(move |store, connection| store.backup(connection, &path))
     }
 
-    /// Writes the points of some series in `[from, to)` into a new file, ordered by series and time, as the columns
-    /// `timestamp`, `name`, `labels` (a JSON object) and `value`; gives back how many. The series are those of a
-    /// metric (or of all) that pass every filter. Blocks.
+    /// Writes points into a new file, ordered by series and time, as the columns `timestamp`, `name`, `labels` (a JSON
+    /// object) and `value`; gives back how many. Nothing waits for it: points written while it runs may be in it or
+    /// not. Takes the memory of some million points, whatever the file's size. Blocks.
     ///
     /// # Errors
-    /// [`StoreError`] when the file exists, cannot be written, or the store fails or is closed.
-    pub fn export(
-        &self,
-        path: impl AsRef<Path>,
-        format: ExportFormat,
-        name: Option<&str>,
-        filters: &[LabelFilter],
-        (from, to): (Timestamp, Timestamp),
-    ) -> Result<u64, StoreError> {
-        let path = path.as_ref().to_owned();
-        let (name, filters) = (name.map(str::to_owned), filters.to_vec());
-        self.inner.maintenance.run_task(move |store, connection| {
-            let series = store.registry.read().ids(name.as_deref(), &filters);
-            store.export(connection, &path, format, &series, (from.micros(), to.micros()))
-        })
+    /// [`ExportError`] when the file exists, cannot be written, or passes its limit, or the store fails or is closed.
+    pub fn export(&self, path: impl AsRef<Path>, request: &ExportRequest) -> Result<u64, ExportError> {
+        export::write(&self.inner.store, path.as_ref(), request)
     }
 
     /// Applies the rules of [`Options::retention`] to all points written so far. The store does so by itself every

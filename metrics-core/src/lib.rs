@@ -31,13 +31,16 @@
 //! ```
 //!
 //! Without the feature `engine` (on by default) the crate is the model, the wire formats and the encodings alone,
-//! and does not need DuckDB: what a client builds on. The feature `bundled` (on by default) compiles DuckDB in;
+//! and does not need DuckDB: what a client builds on. The features `arrow` and `parquet`, which `engine`
+//! brings along, add these formats to it. The feature `bundled` (on by default) compiles DuckDB in;
 //! without it the system's library is linked.
 
 pub mod chart;
 pub mod encode;
 #[cfg(feature = "engine")]
 mod engine;
+#[cfg(feature = "engine")]
+mod export;
 mod model;
 #[cfg(feature = "engine")]
 mod query;
@@ -51,15 +54,19 @@ pub mod wire;
 #[cfg(feature = "engine")]
 mod writer;
 
+#[cfg(feature = "arrow")]
+pub use encode::table::SqlAnswer;
 #[cfg(feature = "engine")]
 pub use engine::{Engine, Stats};
+#[cfg(feature = "engine")]
+pub use export::{ExportError, ExportFormat, ExportFormatError, ExportRequest};
 pub use model::*;
 #[cfg(feature = "engine")]
 pub use query::QueryError;
 #[cfg(feature = "engine")]
 pub use store::{
-    CheckReport, ExportFormat, ExportFormatError, Keep, OpenError, Options, Ownership, RetentionError, RetentionRule,
-    StoreError,
+    CheckReport, Keep, MAX_SQL_BYTES, OpenError, Options, Ownership, RetentionError, RetentionRule, SqlError,
+    SqlLimits, StoreError,
 };
 #[cfg(feature = "engine")]
 pub use watch::{Change, ChangedSpan, Watch, WatchPosition, WatchPositionError};

@@ -125,7 +125,7 @@ impl Access {
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow));
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Content-Type, Content-Encoding, Idempotency-Key, Accept"),
+            HeaderValue::from_static("Content-Type, Content-Encoding, Idempotency-Key, Accept, Range, If-Range"),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         Some(reply)
@@ -146,7 +146,8 @@ impl Access {
         };
         if let Some(allowed) = allowed {
             reply.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            reply.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, Idempotency-Replayed"));
+            let exposed = "Retry-After, Idempotency-Replayed, Accept-Ranges, Content-Range, ETag";
+            reply.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
         }
     }
 }

@@ -8,11 +8,16 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::exports::Exports;
 use crate::figures::Figures;
 use crate::limits::{Memory, Workers};
 use crate::options::ServerOptions;
 use crate::router::Router;
 
+/// Statements that run at a time.
+const STATEMENTS: usize = 2;
+/// Exports that are made at a time.
+const EXPORTERS: usize = 2;
 /// Checks of the store at a time.
 const WATCHERS: usize = 2;
 
@@ -32,6 +37,12 @@ pub(crate) struct App {
     pub(crate) coders: Workers,
     /// Threads for the routes that are answered whatever the load; few, for a store that hangs would keep them all.
     pub(crate) watchers: Workers,
+    /// Threads for exports, which take long.
+    pub(crate) exporters: Workers,
+    /// Threads for SQL.
+    pub(crate) statements: Workers,
+    /// Files of exports.
+    pub(crate) exports: Exports,
     /// Room for requests.
     pub(crate) requests: Semaphore,
     /// Room for streams.
@@ -47,17 +58,20 @@ impl App {
         options.check()?;
         let coders = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
-            engine,
             access: Access::new(&options)?,
             router: Router::new(),
             figures: Figures::new(),
             memory: Memory::new(options.body_memory_bytes),
             readers: Workers::new(options.max_queries, options.queue_timeout),
             coders: Workers::new(coders, options.queue_timeout),
+            statements: Workers::new(STATEMENTS, options.queue_timeout),
+            exporters: Workers::new(EXPORTERS, options.queue_timeout),
+            exports: Exports::new(&options, engine.path()),
             watchers: Workers::new(WATCHERS, options.health_timeout),
             requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
             streams: Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS))),
             stop: CancellationToken::new(),
+            engine,
             options,
         })
     }

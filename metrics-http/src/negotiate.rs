@@ -13,6 +13,7 @@ pub(crate) enum BodyFormat {
     Json,
     Ndjson,
     Csv,
+    Arrow,
 }
 
 /// How a body is compressed.
@@ -30,22 +31,33 @@ pub(crate) enum FrameFormat {
     Json,
     Csv,
     Ndjson,
+    Arrow,
 }
+
+/// Content type of Arrow's IPC stream (iana.org/assignments/media-types), and of its file format, which holds one.
+const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
+/// See [`ARROW_STREAM`].
+const ARROW_FILE: &str = "application/vnd.apache.arrow.file";
 
 impl FrameFormat {
     /// The default first.
-    const OFFERS: [(Self, &'static str); 3] =
-        [(Self::Json, "application/json"), (Self::Csv, "text/csv"), (Self::Ndjson, "application/x-ndjson")];
+    const OFFERS: [(Self, &'static str); 4] = [
+        (Self::Json, "application/json"),
+        (Self::Csv, "text/csv"),
+        (Self::Ndjson, "application/x-ndjson"),
+        (Self::Arrow, ARROW_STREAM),
+    ];
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::Csv => "text/csv; charset=utf-8",
             Self::Ndjson => "application/x-ndjson",
+            Self::Arrow => ARROW_STREAM,
         }
     }
 
-    /// The one that `Accept` likes best; of several the first of JSON, CSV, NDJSON.
+    /// The one that `Accept` likes best; of several the first of JSON, CSV, NDJSON, Arrow.
     ///
     /// # Errors
     /// 406 when it takes none of them.
@@ -54,7 +66,8 @@ impl FrameFormat {
         let best = Self::OFFERS.iter().map(|&(format, offer)| (format, quality(&accept, offer)));
         let best = best.fold((Self::Json, 0), |best, next| if next.1 > best.1 { next } else { best });
         if best.1 == 0 {
-            let message = "Accept allows none of application/json, text/csv and application/x-ndjson";
+            let message = "Accept allows none of application/json, text/csv, application/x-ndjson and \
+                application/vnd.apache.arrow.stream";
             return Err(Failure::new(StatusCode::NOT_ACCEPTABLE, Reason::NotAcceptable, message));
         }
         Ok(best.0)
@@ -71,6 +84,7 @@ impl BodyFormat {
             "" | "application/json" => Ok(Self::Json),
             "application/x-ndjson" => Ok(Self::Ndjson),
             "text/csv" => Ok(Self::Csv),
+            ARROW_STREAM | ARROW_FILE => Ok(Self::Arrow),
             FORM => Err(Failure::unsupported(
                 "content type application/x-www-form-urlencoded holds no points: \
                  add the header \"Content-Type: application/json\" (curl: -H 'Content-Type: application/json')",
@@ -78,7 +92,7 @@ impl BodyFormat {
             other => {
                 let other: String = other.chars().take(64).collect();
                 Err(Failure::unsupported(format!(
-                    "content type {other} is not supported: use application/json, application/x-ndjson or text/csv"
+                    "content type {other} is not supported: use application/json, application/x-ndjson, text/csv or {ARROW_STREAM}"
                 )))
             }
         }
@@ -127,16 +141,35 @@ impl Coding {
             }
         }
     }
-}
 
-/// Whether an answer may be sent in gzip.
-pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let Ok(Some(text)) = joined(headers, &ACCEPT_ENCODING) else { return false };
-    let quality_of = |wanted: &str| {
-        let mut codings = text.split(',').map(split_quality);
-        codings.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, quality)| quality)
-    };
-    quality_of("gzip").or_else(|| quality_of("*")).is_some_and(|quality| quality > 0)
+    /// For an answer: the one that `Accept-Encoding` likes best; of several the first of zstd, gzip, deflate.
+    pub(crate) fn for_answer(headers: &HeaderMap) -> Self {
+        let Ok(Some(text)) = joined(headers, &ACCEPT_ENCODING) else { return Self::Identity };
+        let quality_of = |wanted: &str| {
+            let mut codings = text.split(',').map(split_quality);
+            codings.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, quality)| quality)
+        };
+        let any = quality_of("*").unwrap_or(0);
+        // Unless it is named, sending plain is what is done when nothing else is liked.
+        let plain = (Self::Identity, quality_of("identity").unwrap_or(0));
+        let offers = [Self::Zstd, Self::Gzip, Self::Deflate].map(|coding| {
+            let named = coding.name().and_then(quality_of);
+            (coding, named.unwrap_or(any))
+        });
+        // A coding that is liked as much as plain saves bytes: it goes first.
+        let best = offers.into_iter().fold((Self::Identity, 0), |best, next| if next.1 > best.1 { next } else { best });
+        if best.1 >= plain.1 { best.0 } else { Self::Identity }
+    }
+
+    /// Its name in headers; none for plain bytes.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => Some("gzip"),
+            Self::Deflate => Some("deflate"),
+            Self::Zstd => Some("zstd"),
+        }
+    }
 }
 
 /// All lines of a header as one list.
@@ -213,6 +246,8 @@ mod tests {
             ("Application/JSON; charset=UTF-8", BodyFormat::Json),
             ("application/x-ndjson", BodyFormat::Ndjson),
             ("text/csv;header=present;charset=\"utf-8\"", BodyFormat::Csv),
+            ("application/vnd.apache.arrow.stream", BodyFormat::Arrow),
+            ("application/vnd.apache.arrow.file", BodyFormat::Arrow),
             ("", BodyFormat::Json),
         ] {
             assert_eq!(BodyFormat::of(&with(CONTENT_TYPE, text)).expect(text), format, "{text}");
@@ -224,16 +259,23 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_given_only_where_it_is_accepted() {
+    fn answers_are_compressed_as_the_client_likes_best() {
         for (text, expected) in [
-            ("gzip, deflate, br", true),
-            ("*", true),
-            ("br;q=1.0, gzip;q=0.2", true),
-            ("gzip;q=0, *", false),
-            ("identity", false),
-            ("", false),
+            ("gzip, deflate, br, zstd", Coding::Zstd),
+            ("gzip, deflate, br", Coding::Gzip),
+            ("deflate", Coding::Deflate),
+            ("*", Coding::Zstd),
+            ("br;q=1.0, gzip;q=0.2", Coding::Gzip),
+            ("gzip;q=0.9, zstd;q=0.5", Coding::Gzip),
+            ("zstd;q=0, *;q=0.1", Coding::Gzip),
+            ("gzip;q=0.5, identity", Coding::Identity),
+            ("gzip, identity", Coding::Gzip),
+            ("gzip;q=0", Coding::Identity),
+            ("identity", Coding::Identity),
+            ("", Coding::Identity),
         ] {
-            assert_eq!(accepts_gzip(&with(ACCEPT_ENCODING, text)), expected, "{text}");
+            assert_eq!(Coding::for_answer(&with(ACCEPT_ENCODING, text)), expected, "{text}");
         }
+        assert_eq!(Coding::for_answer(&HeaderMap::new()), Coding::Identity);
     }
 }

@@ -1,7 +1,10 @@
 //! What a server may be told.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use metrics_core::SqlLimits;
 
 /// Bounds and access of a server. Every field is enforced; [`Default`] suits a machine that others use too.
 ///
@@ -57,6 +60,19 @@ pub struct ServerOptions {
     pub commit_timeout: Duration,
     /// How long `/health` waits for the store before it says "down". Default 2 s; more than 0.
     pub health_timeout: Duration,
+    /// What a statement may take that `/v1/sql` runs; without it SQL is off. Needs a store that was opened with
+    /// `Options::sql`. Default: off. Two run at a time.
+    pub sql: Option<SqlLimits>,
+    /// Where exports that are read by URL are kept for a while. Default: beside the store's file, with `.exports`
+    /// appended. Its `.parquet` files are removed at the start and at the end.
+    pub export_directory: Option<PathBuf>,
+    /// Most exports that are kept or sent at a time; one more is answered with 503 and `Retry-After`.
+    /// Default 8; at least 1.
+    pub max_exports: usize,
+    /// Largest file of an export, in bytes; a larger one is answered with 400. Default 2 GiB; at least 1.
+    pub export_limit_bytes: u64,
+    /// How long an export is kept after it was last asked for. Default 2 min; more than 0.
+    pub export_lifetime: Duration,
     /// How long requests may take to finish after the stop. Default 8 s.
     pub grace: Duration,
     /// The origin, such as `http://localhost:3000`, whose pages may call this server, or `*` for all; none by default.
@@ -81,6 +97,8 @@ impl ServerOptions {
             ("max_requests", self.max_requests),
             ("max_streams", self.max_streams),
             ("max_queries", self.max_queries),
+            ("max_exports", self.max_exports),
+            ("export_limit_bytes", usize::try_from(self.export_limit_bytes).unwrap_or(usize::MAX)),
         ];
         let times = [
             ("header_timeout", self.header_timeout),
@@ -90,6 +108,7 @@ impl ServerOptions {
             ("stream_keep_alive", self.stream_keep_alive),
             ("commit_timeout", self.commit_timeout),
             ("health_timeout", self.health_timeout),
+            ("export_lifetime", self.export_lifetime),
         ];
         let zero_count = counts.iter().find(|(_, count)| *count == 0).map(|(name, _)| *name);
         let zero_time = times.iter().find(|(_, time)| time.is_zero()).map(|(name, _)| *name);
@@ -125,6 +144,11 @@ impl Default for ServerOptions {
             queue_timeout: Duration::from_secs(10),
             commit_timeout: Duration::from_secs(30),
             health_timeout: Duration::from_secs(2),
+            sql: None,
+            export_directory: None,
+            max_exports: 8,
+            export_limit_bytes: 2 << 30,
+            export_lifetime: Duration::from_secs(120),
             grace: Duration::from_secs(8),
             cors_origin: None,
             allow_hosts: Vec::new(),

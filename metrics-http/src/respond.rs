@@ -96,7 +96,7 @@ impl Failure {
     }
 
     /// 503: the store does not take anything any more.
-    fn closing() -> Self {
+    pub(crate) fn closing() -> Self {
         Self { reason: Reason::Closed, ..Self::overloaded("the server is stopping: try again in a moment") }
     }
 

@@ -1,34 +1,23 @@
 //! From a request to its route, and from the route's answer to what is sent.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use hyper::body::Incoming;
-use hyper::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
+use crate::compress::compress;
 use crate::content::Content;
 use crate::figures::Reason;
-use crate::negotiate;
 use crate::openapi::Operation;
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version};
 
-/// Answers shorter than this are not worth compressing, in bytes.
-const GZIP_MIN_BYTES: usize = 1_400;
-/// Answers longer than this are compressed on another thread, in bytes.
-const GZIP_INLINE_BYTES: usize = 64 << 10;
 /// For answers that are no page: nothing in them may be run or shown by a browser.
 const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -42,6 +31,8 @@ pub(crate) enum Route {
     Metrics,
     Seed,
     Query,
+    Sql,
+    Export,
     Series,
     Latest,
     Stream,
@@ -59,7 +50,7 @@ pub(crate) enum Route {
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -67,6 +58,8 @@ impl Route {
         Self::Metrics,
         Self::Seed,
         Self::Query,
+        Self::Sql,
+        Self::Export,
         Self::Series,
         Self::Latest,
         Self::Stream,
@@ -92,6 +85,8 @@ impl Route {
             Self::Metrics => "/v1/metrics",
             Self::Seed => "/v1/metrics/{name}/{granularity}/{start}/{end}",
             Self::Query => "/v1/query",
+            Self::Sql => "/v1/sql",
+            Self::Export => "/v1/export.parquet",
             Self::Series => "/v1/series",
             Self::Latest => "/v1/latest",
             Self::Stream => "/v1/stream",
@@ -112,7 +107,7 @@ impl Route {
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
-            Self::LinesV1 | Self::LinesV2 => "POST",
+            Self::LinesV1 | Self::LinesV2 | Self::Sql => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -268,6 +263,8 @@ async fn dispatch(
         Route::Metrics => Ok(routes::seed::names(app)),
         Route::Seed => routes::seed::averages(app, &params).await,
         Route::Query => routes::read::query(app, head).await,
+        Route::Sql => routes::sql::run(app, head, body).await,
+        Route::Export => routes::export::parquet(app, head).await,
         Route::Series => routes::read::series(app, head).await,
         Route::Latest => routes::read::latest(app, head).await,
         Route::Stream => routes::stream::stream(app, head).await,
@@ -286,7 +283,7 @@ async fn dispatch(
 
 /// Adds what every answer has: its length, headers that keep browsers careful, compression where it pays.
 async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
-    compress(app, head, &mut reply).await;
+    compress(app, &head.headers, &mut reply).await;
     let length = reply.body().length_bytes();
     let no_body = matches!(reply.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let headers = reply.headers_mut();

@@ -20,14 +20,14 @@ use crate::{ClientBuilder, ClientError, IdempotencyKey, Retry};
 /// Its calls need a tokio runtime with time and I/O enabled.
 #[derive(Debug, Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    endpoint: Endpoint,
-    transport: Transport,
-    timeout: Duration,
+pub(crate) struct Shared {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) transport: Transport,
+    pub(crate) timeout: Duration,
     retry: Retry,
 }
 

@@ -38,6 +38,7 @@
 mod answer;
 mod builder;
 mod client;
+mod download;
 mod endpoint;
 mod error;
 mod key;
@@ -47,6 +48,7 @@ mod transport;
 pub use answer::{Latest, Receipt};
 pub use builder::ClientBuilder;
 pub use client::Client;
+pub use download::{ExportSelection, SqlFormat};
 pub use error::ClientError;
 pub use key::IdempotencyKey;
 pub use retry::Retry;

@@ -5,8 +5,9 @@ use std::io;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -88,6 +89,38 @@ impl Transport {
         }
     }
 
+    /// Sends a request that was made elsewhere; gives the answer before its body. Any status but a success is an error.
+    pub(crate) async fn open(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+        self.introduce(request.headers_mut());
+        let response = self.http.request(request).await.map_err(|error| self.lost(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (head, body) = response.into_parts();
+        let message = Limited::new(body, MAX_REFUSAL_BYTES).collect().await.map(|body| body.to_bytes());
+        Err(refused(head.status, &head.headers, &message.unwrap_or_default()))
+    }
+
+    /// The whole body of an answer.
+    pub(crate) async fn whole(&self, call: &'static str, response: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let limit_bytes = self.max_answer_bytes;
+        match Limited::new(response.into_body(), limit_bytes).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(ClientError::TooLarge { call, limit_bytes }),
+            Err(error) => {
+                Err(ClientError::Interrupted { url: self.url.clone(), reason: root(error.as_ref()).to_string() })
+            }
+        }
+    }
+
+    /// Tells who asks.
+    fn introduce(&self, headers: &mut HeaderMap) {
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("metrics-sdk/", env!("CARGO_PKG_VERSION"))));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+    }
+
     fn request(&self, call: &Call) -> Request<Full<Bytes>> {
         let (body, key) = match &call.body {
             Some((body, key)) => (body.clone(), Some(key)),
@@ -98,10 +131,7 @@ impl Transport {
         *request.uri_mut() = call.uri.clone();
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("metrics-sdk/", env!("CARGO_PKG_VERSION"))));
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
+        self.introduce(headers);
         if let Some(key) = key {
             let key = HeaderValue::from_str(key.as_str()).expect("an idempotency key is visible ASCII");
             headers.insert(IDEMPOTENCY_KEY, key);

@@ -68,7 +68,7 @@ pub(crate) enum LogLevel {
 pub(crate) enum Command {
     /// Run the HTTP server on the store's file
     Serve(ServeArgs),
-    /// Load points from CSV, NDJSON or JSON files
+    /// Load points from CSV, JSON, line protocol, Parquet or Arrow files
     Ingest(IngestArgs),
     /// Write one point
     Post(PostArgs),
@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Put a backup in the place of the store
     Restore(RestoreArgs),
+    /// Run one read-only SQL statement over the points
+    Sql(SqlArgs),
     /// Write points into a Parquet, CSV or Arrow file
     Export(ExportArgs),
     /// Delete points, with their part in every rollup
@@ -135,6 +137,10 @@ pub(crate) struct ServeArgs {
     /// Origin whose pages may call the server, such as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors_origin: Option<String>,
+    /// Answer read-only SQL statements on /v1/sql, for everybody who may read; the store is then shut off from other
+    /// files
+    #[arg(long)]
+    pub(crate) allow_sql: bool,
     /// Further host name under which the server may be called (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
@@ -150,7 +156,7 @@ pub(crate) struct IngestArgs {
     /// Format of the files; auto goes by the name's ending, else by the content
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(crate) format: FileFormat,
-    /// Metric's name for CSV files without a name column
+    /// Metric's name for CSV, Parquet and Arrow files without a name column
     #[arg(long, value_name = "NAME", value_parser = metric_name)]
     pub(crate) name: Option<MetricName>,
     /// Unit of the timestamps in line protocol: ns (the default), us, ms or s
@@ -174,6 +180,10 @@ pub(crate) enum FileFormat {
     Json,
     /// InfluxDB's line protocol
     Line,
+    /// Apache Parquet
+    Parquet,
+    /// Apache Arrow's IPC stream or file (Feather)
+    Arrow,
 }
 
 #[derive(Debug, Args)]
@@ -234,6 +244,17 @@ pub(crate) struct ListArgs {
     /// Label filter: host=a, host!=a, host=~web.*, host!~web.* (repeatable)
     #[arg(long = "where", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// The statement, over points (timestamp, name, labels, value) and series; - reads it from stdin
+    #[arg(value_name = "STATEMENT")]
+    pub(crate) statement: String,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
     #[command(flatten)]
@@ -360,6 +381,7 @@ mod tests {
             "export",
             "export out.csv --where host",
             "delete",
+            "sql",
             "post  1",
         ] {
             let error = Cli::try_parse_from(["metrics-cli"].into_iter().chain(line.split(' '))).expect_err(line);

@@ -31,7 +31,7 @@ pub(crate) fn prepare(args: &DeleteArgs, now: Timestamp) -> Result<Doomed, Wrong
 
 /// Runs the command. False when the person said no.
 pub(crate) async fn run(doomed: Doomed, engine: &Engine) -> anyhow::Result<bool> {
-    require_metric(&doomed.name, engine)?;
+    require_metric(&doomed.name, &engine.metric_names())?;
     if doomed.ask && !agreed(&doomed, engine).await? {
         note("nothing was deleted");
         return Ok(false);

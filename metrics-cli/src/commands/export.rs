@@ -1,12 +1,17 @@
 //! `export`: points in a format that others read.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use metrics_core::{Engine, ExportFormat, MetricName, Timestamp};
+use anyhow::Context;
+use metrics_core::{ExportFormat, ExportRequest, MetricName, Timestamp};
+use metrics_sdk::{Client, ExportSelection};
 
 use super::span::{Span, require_metric};
 use crate::args::ExportArgs;
+use crate::backend::Backend;
 use crate::output::{WrongUsage, counted, note};
 
 /// What is written where.
@@ -44,21 +49,56 @@ fn format_of(file: &Path) -> Result<ExportFormat, WrongUsage> {
 }
 
 /// Runs the command.
-pub(crate) async fn run(prepared: Prepared, engine: &Engine) -> anyhow::Result<()> {
+pub(crate) async fn run(prepared: Prepared, backend: &Backend) -> anyhow::Result<()> {
     let Prepared { file, format, name, span } = prepared;
     if let Some(name) = &name {
-        require_metric(name, engine)?;
+        require_metric(name, &backend.metric_names().await?)?;
     }
     let start = Instant::now();
-    let (engine, target) = (engine.clone(), file.clone());
-    let exporting = tokio::task::spawn_blocking(move || {
-        let name = name.as_ref().map(MetricName::as_str);
-        engine.export(target, format, name, &span.filters, (span.from, span.to))
-    });
-    let points = exporting.await??;
+    let written = match backend {
+        Backend::File(engine) => {
+            let names = name.into_iter().collect();
+            let (filters, from, to) = (span.filters, span.from, span.to);
+            let request = ExportRequest { names, filters, from, to, ..ExportRequest::all(format) };
+            let (engine, target) = (engine.clone(), file.clone());
+            let exporting = tokio::task::spawn_blocking(move || engine.export(target, &request));
+            counted(exporting.await??, "point")
+        }
+        Backend::Server(client) if format == ExportFormat::Parquet => {
+            let (from, to) = (span.from > Timestamp::MIN, span.to < Timestamp::MAX);
+            let (from, to) = (from.then_some(span.from), to.then_some(span.to));
+            let selection = ExportSelection { names: name.into_iter().collect(), filters: span.filters, from, to };
+            counted(download(client, &selection, &file).await?, "byte")
+        }
+        Backend::Server(_) => {
+            let message = "a server exports Parquet: name a file that ends with .parquet, or give --db";
+            return Err(WrongUsage(message.into()).into());
+        }
+    };
     let seconds = start.elapsed().as_secs_f64();
-    note(format_args!("{} written to {} in {seconds:.2} s", counted(points, "point"), file.display()));
+    note(format_args!("{written} written to {} in {seconds:.2} s", file.display()));
     Ok(())
+}
+
+/// Writes a file under another name first, and gives it its own once it is whole.
+async fn download(client: &Client, selection: &ExportSelection, path: &Path) -> anyhow::Result<u64> {
+    let cannot = || format!("cannot write {}", path.display());
+    if path.exists() {
+        anyhow::bail!("{}: it exists already", cannot());
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut file = File::create(&partial).with_context(cannot)?;
+    let written = client.export_parquet(selection, |part| file.write_all(part)).await;
+    let settled = written.map_err(anyhow::Error::from).and_then(|bytes| {
+        file.sync_all().with_context(cannot)?;
+        std::fs::rename(&partial, path).with_context(cannot)?;
+        Ok(bytes)
+    });
+    if settled.is_err() {
+        let _ = std::fs::remove_file(&partial);
+    }
+    settled
 }
 
 #[cfg(test)]

@@ -16,5 +16,6 @@ pub(crate) mod retain;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod span;
+pub(crate) mod sql;
 pub(crate) mod stats;
 pub(crate) mod top;

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_core::{Engine, Options};
+use metrics_core::{Engine, Options, SqlLimits};
 use metrics_http::ServerOptions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -45,7 +45,8 @@ pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
 }
 
 /// Serves until the first SIGINT or SIGTERM, then finishes what was begun and closes the store.
-pub(crate) async fn run(args: ServeArgs, file: &Path, options: Options) -> anyhow::Result<()> {
+pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> anyhow::Result<()> {
+    options.sql = args.allow_sql;
     let stopped = signal::first()?;
     // The port before the file: a second server on the same port must not leave a new store behind.
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -64,6 +65,7 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, options: Options) -> anyho
         cors_origin: args.cors_origin,
         allow_hosts: args.allow_host,
         max_streams: usize::from(args.max_streams),
+        sql: args.allow_sql.then(SqlLimits::default),
         ..ServerOptions::default()
     };
     let served = metrics_http::serve(engine.clone(), listener, options, async {
@@ -169,6 +171,7 @@ mod tests {
                 collect: false,
                 max_streams: 1,
                 open: false,
+                allow_sql: false,
                 cors_origin: None,
                 allow_host: vec![],
                 store: StoreArgs::default(),

@@ -1,7 +1,7 @@
 //! Which points of which series `export` and `delete` are about.
 
 use metrics_core::wire::params::parse_time;
-use metrics_core::{Engine, LabelFilter, MetricName, Timestamp};
+use metrics_core::{LabelFilter, MetricName, Timestamp};
 
 use super::query::in_option_words;
 use crate::args::SpanArgs;
@@ -42,8 +42,7 @@ impl Span {
 }
 
 /// Fails where there is no such metric, with the names that are near.
-pub(crate) fn require_metric(name: &MetricName, engine: &Engine) -> anyhow::Result<()> {
-    let names = engine.metric_names();
+pub(crate) fn require_metric(name: &MetricName, names: &[MetricName]) -> anyhow::Result<()> {
     if names.contains(name) {
         return Ok(());
     }

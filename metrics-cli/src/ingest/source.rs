@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
+use metrics_core::wire::arrow::ArrowReader;
 use metrics_core::wire::csv::{CsvOptions, CsvReader};
 use metrics_core::wire::json;
 use metrics_core::wire::line::{self, LineOptions, Precision};
+use metrics_core::wire::parquet::ParquetReader;
 use metrics_core::wire::{Chunk, DecodeError, Place};
 use metrics_core::{Batch, LabelError, Labels, SeriesKey, Timestamp};
 use serde::de::IgnoredAny;
@@ -87,8 +89,12 @@ impl Source {
         if format != FileFormat::Line && precision.is_some() {
             return Err(WrongUsage(format!("--precision is for line protocol: {name} is in another format")).into());
         }
-        if format != FileFormat::Csv && csv.name.is_some() {
-            return Err(WrongUsage(format!("--name is for CSV files: the points of {name} have their own")).into());
+        let is_table = matches!(format, FileFormat::Csv | FileFormat::Parquet | FileFormat::Arrow);
+        if !is_table && csv.name.is_some() {
+            return Err(WrongUsage(format!(
+                "--name is for CSV, Parquet and Arrow files: the points of {name} have their own"
+            ))
+            .into());
         }
         let now = Timestamp::now();
         let rows = match format {
@@ -96,6 +102,23 @@ impl Source {
                 CsvReader::new(input, csv.clone())
                     .map_err(|error| unusable(&name, bytes.and(path.file_stem()), &error))?,
             ),
+            FileFormat::Parquet if bytes.is_none() => {
+                let message = format!("a Parquet file is read from its end, which {name} has not: give a file's name");
+                return Err(WrongUsage(message).into());
+            }
+            FileFormat::Parquet => {
+                let file = File::open(&path).with_context(|| format!("cannot open {name}"))?;
+                let reader = ParquetReader::new(file, csv.name.clone());
+                let reader = reader.map_err(|error| unusable(&name, path.file_stem(), &error))?;
+                let progress = Arc::clone(&input.get_ref().progress);
+                // What was looked at to tell formats apart is read once more.
+                let counted = input.buffer().len() as u64;
+                Rows::Parquet(Box::new(Parquet { reader, progress, bytes: bytes.unwrap_or(0), counted }))
+            }
+            FileFormat::Arrow => Rows::Arrow(Box::new(
+                ArrowReader::new(input, csv.name.clone())
+                    .map_err(|error| unusable(&name, bytes.and(path.file_stem()), &error))?,
+            )),
             FileFormat::Json => Rows::Elements(json::LinesReader::new(BufReader::new(JsonElements::new(input)), now)),
             FileFormat::Ndjson | FileFormat::Auto => Rows::Lines(json::LinesReader::new(input, now)),
             FileFormat::Line => {
@@ -110,7 +133,7 @@ impl Source {
 /// A header that lacks the name gets told the option that gives one.
 fn unusable(name: &str, stem: Option<&OsStr>, error: &DecodeError) -> anyhow::Error {
     let hint = match (error, stem) {
-        (DecodeError::Header(message), Some(stem)) if message.contains("name") => {
+        (DecodeError::Header(message) | DecodeError::Schema(message), Some(stem)) if message.contains("name") => {
             format!(" (for example --name {})", stem.to_string_lossy())
         }
         _ => String::new(),
@@ -129,6 +152,29 @@ enum Rows {
     Lines(json::LinesReader<Input>),
     Elements(json::LinesReader<BufReader<JsonElements<Input>>>),
     LineProtocol(line::LinesReader<Input>),
+    Arrow(Box<ArrowReader<Input>>),
+    Parquet(Box<Parquet>),
+}
+
+/// A Parquet file, whose progress is told by rows.
+struct Parquet {
+    reader: ParquetReader,
+    progress: Progress,
+    /// The file's length.
+    bytes: u64,
+    /// As much of it as was told to be read.
+    counted: u64,
+}
+
+impl Parquet {
+    fn next_batch(&mut self, most: usize) -> Result<Option<Chunk>, DecodeError> {
+        let chunk = self.reader.next_batch(most)?;
+        let (rows, all) = self.reader.progress();
+        let bytes = (u128::from(self.bytes) * u128::from(rows) / u128::from(all.max(1))) as u64;
+        self.progress.fetch_add(bytes.saturating_sub(self.counted), Ordering::Relaxed);
+        self.counted = self.counted.max(bytes);
+        Ok(chunk)
+    }
 }
 
 impl Reader {
@@ -139,6 +185,8 @@ impl Reader {
             Rows::Lines(reader) => reader.next_batch(most)?,
             Rows::Elements(reader) => reader.next_batch(most)?.map(by_index),
             Rows::LineProtocol(reader) => reader.next_batch(most)?,
+            Rows::Arrow(reader) => reader.next_batch(most)?,
+            Rows::Parquet(reader) => reader.next_batch(most)?,
         };
         let Some(mut chunk) = chunk else { return Ok(None) };
         if !self.labels.is_empty() {
@@ -188,9 +236,17 @@ fn detect(path: &Path, input: &mut impl BufRead) -> io::Result<FileFormat> {
         Some("csv") => return Ok(FileFormat::Csv),
         Some("ndjson" | "jsonl") => return Ok(FileFormat::Ndjson),
         Some("lp" | "line") => return Ok(FileFormat::Line),
+        Some("parquet" | "pq") => return Ok(FileFormat::Parquet),
+        Some("arrow" | "arrows" | "feather" | "ipc") => return Ok(FileFormat::Arrow),
         _ => {}
     }
     let start = input.fill_buf()?;
+    if start.starts_with(b"PAR1") {
+        return Ok(FileFormat::Parquet);
+    }
+    if start.starts_with(b"ARROW1") || start.starts_with(&[0xFF; 4]) {
+        return Ok(FileFormat::Arrow);
+    }
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
     Ok(match start.first() {

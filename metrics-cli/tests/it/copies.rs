@@ -161,8 +161,8 @@ fn an_export_holds_the_points_that_were_asked_for() {
     assert_eq!(
         String::from_utf8(read("some.csv")).expect("UTF-8"),
         "timestamp,name,labels,value\n\
-         2024-02-02T00:01:00.000000Z,cpu,\"{\"\"host\"\":\"\"b\"\"}\",101.0\n\
-         2024-02-02T00:02:00.000000Z,cpu,\"{\"\"host\"\":\"\"b\"\"}\",102.0\n"
+         2024-02-02T00:01:00Z,cpu,\"{\"\"host\"\":\"\"b\"\"}\",101\n\
+         2024-02-02T00:02:00Z,cpu,\"{\"\"host\"\":\"\"b\"\"}\",102\n"
     );
     let all = program.run("export all.parquet");
     assert!(all.stderr.starts_with("601 points written to all.parquet in "), "{all:?}");

@@ -1,5 +1,6 @@
 //! The program as its users run it: real files, real processes, exit codes and what is printed.
 
+mod columnar;
 mod copies;
 mod data;
 mod http;

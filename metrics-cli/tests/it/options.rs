@@ -48,7 +48,7 @@ fn every_command_that_opens_a_store_takes_the_options() {
     let program = Program::new();
     for command in [
         "serve", "ingest", "post", "simulate", "list", "latest", "query", "plot", "stats", "check", "backup",
-        "restore", "export", "delete", "retain",
+        "restore", "export", "delete", "retain", "sql",
     ] {
         let help = program.ok(&format!("{command} --help"));
         let (_, options) = help.split_once("Store options:").unwrap_or_else(|| panic!("{command}: {help}"));
@@ -70,14 +70,7 @@ fn a_server_s_store_is_not_for_options_of_a_client() {
 #[test]
 fn commands_for_a_file_refuse_a_server() {
     let program = Program::new();
-    for line in [
-        "check",
-        "backup b.duckdb",
-        "restore b.duckdb",
-        "export b.csv",
-        "delete cpu --yes",
-        "retain --retention *:raw=1d",
-    ] {
+    for line in ["check", "backup b.duckdb", "restore b.duckdb", "delete cpu --yes", "retain --retention *:raw=1d"] {
         let ran = program.run(&format!("{line} --url http://127.0.0.1:9"));
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{line}: {ran:?}");
         assert!(ran.stderr.contains("this command works on a file"), "{line}: {ran:?}");

@@ -76,7 +76,7 @@ fn key_cells(series: &FrameSeries, labels: &BTreeSet<&str>) -> Vec<u8> {
 }
 
 /// A text, in quotes where it holds a comma, a quote, a line's end, or blanks at its ends that readers may trim.
-fn push_cell(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_cell(out: &mut Vec<u8>, text: &str) {
     if text.contains([',', '"', '\n', '\r']) || text.trim().len() < text.len() {
         out.push(b'"');
         out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
@@ -86,7 +86,7 @@ fn push_cell(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn push_value(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn push_value(out: &mut Vec<u8>, value: f64) {
     match value {
         _ if value.is_finite() => push_number(out, value),
         _ if value.is_nan() => out.extend_from_slice(b"NaN"),

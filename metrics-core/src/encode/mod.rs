@@ -1,11 +1,15 @@
 //! Query results as bytes.
 //!
-//! All three formats print whole numbers below 2^53 without a point, others with the fewest digits that read back
+//! The formats of text print whole numbers below 2^53 without a point, others with the fewest digits that read back
 //! exactly, and times in UTC.
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 pub mod csv;
 pub mod json;
 pub mod ndjson;
+#[cfg(feature = "arrow")]
+pub(crate) mod table;
 pub(crate) mod text;
 
 use crate::model::Timestamp;

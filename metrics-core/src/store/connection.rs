@@ -97,6 +97,24 @@ impl Drop for Lent<'_> {
 
 /// DuckDB's settings: bounded in memory and disk, no code or file from outside, checkpoints when the store says so.
 fn settings(options: &Options, temp: &Path) -> Vec<(&'static str, String)> {
+    let mut settings = usual_settings(options, temp);
+    if options.sql {
+        settings.extend(JAIL.map(|(key, value)| (key, value.to_owned())));
+    }
+    settings
+}
+
+/// What keeps a stranger's statement inside the store. (`max_expression_depth` stays as it is: the view `points` is
+/// long, and the gate is stricter.)
+const JAIL: [(&str, &str); 5] = [
+    ("enable_external_access", "false"),
+    ("enable_external_file_cache", "false"),
+    ("allow_unsigned_extensions", "false"),
+    ("allow_unredacted_secrets", "false"),
+    ("lock_configuration", "true"),
+];
+
+fn usual_settings(options: &Options, temp: &Path) -> Vec<(&'static str, String)> {
     let megabytes = |bytes: u64| format!("{}MiB", (bytes >> 20).max(1));
     vec![
         ("memory_limit", megabytes(options.memory_limit_bytes.max(64 << 20))),

@@ -25,6 +25,7 @@ mod rollup_merge;
 mod scan;
 mod schema;
 mod snapshot;
+mod sql;
 mod transfer;
 
 use std::path::Path;
@@ -50,7 +51,8 @@ pub use error::{OpenError, StoreError};
 pub use options::Options;
 pub use ownership::Ownership;
 pub use retention::{Keep, RetentionError, RetentionRule};
-pub use transfer::{ExportFormat, ExportFormatError};
+pub use sql::{MAX_SQL_BYTES, SqlError, SqlLimits};
+pub(crate) use transfer::whole_or_absent;
 
 use chunk_writer::Rollups;
 use error::During;

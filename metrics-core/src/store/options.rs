@@ -50,6 +50,9 @@ pub struct Options {
     /// Points up to which a quantile is computed from every one of them; over it (or where retention dropped
     /// them) sketches answer. Default 2,000,000.
     pub exact_quantile_points: usize,
+    /// Whether `Engine::sql` answers. DuckDB is then opened without any way to other files, the network or extensions,
+    /// and with its settings locked: `Engine::backup` is refused. Default: false.
+    pub sql: bool,
     /// How long an idempotency key is remembered. Default 48 hours, at least 24.
     pub key_lifetime: Duration,
     /// Most idempotency keys that are remembered at a time. Default 2,000,000.
@@ -77,6 +80,7 @@ impl Default for Options {
             retention: Vec::new(),
             clock: Timestamp::now,
             exact_quantile_points: 2_000_000,
+            sql: false,
             key_lifetime: Duration::from_secs(48 * 3_600),
             max_keys: 2_000_000,
         }

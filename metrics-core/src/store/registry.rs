@@ -189,16 +189,21 @@ impl Registry {
         infos
     }
 
-    /// Numbers of the series that hold points and pass.
-    pub(crate) fn ids(&self, name: Option<&str>, filters: &[LabelFilter]) -> Vec<SeriesId> {
-        let metrics =
-            (0..).zip(&self.metrics).filter(|(_, metric)| name.is_none_or(|name| metric.name.as_str() == name));
+    /// Every series of some metrics (of all where none is named) that holds points and passes, ascending by number.
+    pub(crate) fn selected(
+        &self,
+        names: &[MetricName],
+        filters: &[LabelFilter],
+    ) -> Vec<(SeriesId, SeriesKey, SeriesStats)> {
+        let metrics = (0..).zip(&self.metrics).filter(|(_, metric)| names.is_empty() || names.contains(&metric.name));
         metrics
             .flat_map(|(number, metric)| {
-                (0..).zip(&metric.series).map(move |(ordinal, series)| (number, ordinal, series))
+                (0..).zip(&metric.series).map(move |(ordinal, series)| (SeriesId::new(number, ordinal), metric, series))
             })
-            .filter(|(_, _, s)| s.stats.is_some() && filters.iter().all(|filter| filter.accepts(&s.labels)))
-            .map(|(number, ordinal, _)| SeriesId::new(number, ordinal))
+            .filter(|(.., series)| filters.iter().all(|filter| filter.accepts(&series.labels)))
+            .filter_map(|(id, metric, series)| {
+                Some((id, SeriesKey::new(metric.name.clone(), series.labels.clone()), series.stats?))
+            })
             .collect()
     }
 

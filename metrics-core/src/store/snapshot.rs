@@ -11,6 +11,8 @@ use super::memtable::Memtable;
 /// All points of the store: each is in exactly one of the chunks, the sealed and the active memtable.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Snapshot {
+    /// How many snapshots came before.
+    pub(crate) generation: u64,
     /// Ordered by their first point.
     pub(crate) chunks: Arc<Vec<Arc<Chunk>>>,
     /// Full, on its way into chunks.
@@ -40,6 +42,7 @@ impl Current {
     pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
         let _turn = self.turn.lock();
         let mut next = Snapshot::clone(&self.snapshot.load());
+        next.generation += 1;
         change(&mut next);
         self.snapshot.store(Arc::new(next));
     }

@@ -83,6 +83,9 @@ pub enum DecodeError {
     /// The first line of a CSV is no header that can be used.
     #[error("header: {0}")]
     Header(String),
+    /// The columns of a table are none that can be used.
+    #[error("schema: {0}")]
+    Schema(String),
     /// The file or connection failed while it was read.
     #[error("reading failed after line {line}: {source}")]
     Read {

@@ -11,6 +11,8 @@ use std::io::BufRead;
 
 pub use lines::{LinesReader, MAX_LINE_BYTES};
 use point::PointReader;
+#[cfg(feature = "arrow")]
+pub(super) use point::labels;
 
 use super::error::{DecodeError, Place, RowError, RowErrors, RowFault, strip_mark};
 use super::scan::{Kind, ScanError, Scanner};

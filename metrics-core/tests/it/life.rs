@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use metrics_core::{
-    Aggregate, Batch, Engine, ExportFormat, LabelFilter, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, Options,
-    Per, Point, QueryRequest, Resolution, Timestamp,
+    Aggregate, Batch, Engine, ExportError, ExportFormat, ExportRequest, LabelFilter, MICROS_PER_DAY, MICROS_PER_HOUR,
+    MICROS_PER_MINUTE, MetricName, Options, Per, Point, QueryRequest, Resolution, SeriesKey, Timestamp, wire,
 };
 use tempfile::TempDir;
 
@@ -222,14 +222,16 @@ fn a_backup_is_a_store_of_the_moment_it_was_made() {
 #[test]
 fn exports_hold_what_was_asked_for_in_order() {
     let (folder, engine) = filled(Options::default());
-    let span = (at(MICROS_PER_HOUR), at(2 * MICROS_PER_HOUR));
-    let host = [LabelFilter::equal("host", "b")];
+    let span =
+        |format| ExportRequest { from: at(MICROS_PER_HOUR), to: at(2 * MICROS_PER_HOUR), ..ExportRequest::all(format) };
     let duck = duckdb::Connection::open_in_memory().expect("opens");
     for (format, file, table) in
         [(ExportFormat::Parquet, "out.parquet", "read_parquet"), (ExportFormat::Csv, "out.csv", "read_csv")]
     {
         let path = folder.path().join(file);
-        assert_eq!(engine.export(&path, format, Some("mem"), &host, span).expect("exports"), 60);
+        let names = vec![MetricName::new("mem").expect("valid")];
+        let request = ExportRequest { names, filters: vec![LabelFilter::equal("host", "b")], ..span(format) };
+        assert_eq!(engine.export(&path, &request).expect("exports"), 60);
         let row: (u64, f64, String, String, i64) = duck
             .query_row(
                 &format!(
@@ -245,8 +247,51 @@ fn exports_hold_what_was_asked_for_in_order() {
         assert_eq!(row, (60, sum, "mem".into(), r#"{"host":"b"}"#.into(), MICROS_PER_HOUR));
     }
     let path = folder.path().join("out.arrow");
-    assert_eq!(engine.export(&path, ExportFormat::Arrow, None, &[], span).expect("exports"), 4 * 60);
-    assert!(std::fs::metadata(&path).expect("is there").len() > 4 * 60 * 16);
+    assert_eq!(engine.export(&path, &span(ExportFormat::Arrow)).expect("exports"), 4 * 60);
+    let read = wire::arrow::decode(&std::fs::read(&path).expect("is there"), None, 1 << 20).expect("our own");
+    assert_eq!(read.len(), 4 * 60);
+    let order = |(key, at, _): &(&SeriesKey, Timestamp, f64)| (key.to_string(), *at);
+    assert!(read.points().collect::<Vec<_>>().is_sorted_by_key(order), "by series, then by time");
+}
+
+#[test]
+fn an_export_holds_every_point_wherever_it_is_kept_and_is_read_back() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let engine =
+        Engine::open_with(folder.path().join("m.duckdb"), Options { head_points: 5_000, ..Options::default() })
+            .expect("opens");
+    let mut written = Vec::new();
+    for round in 0..12_i64 {
+        let points = (0..1_000_i64).map(|i| {
+            let (host, time) = (format!("h{}", i % 7), at((i * 37 % 500) * MICROS_PER_MINUTE + round));
+            Point::new("load", time, (i + round) as f64).and_then(|p| p.with_labels([("host", host)])).expect("valid")
+        });
+        let batch: Batch = points.collect();
+        written.extend(batch.points().map(|(key, at, value)| (key.to_string(), at, value.to_bits())));
+        engine.write(batch).expect("takes").wait().expect("stores");
+    }
+    written.sort_unstable();
+    let path = folder.path().join("all.parquet");
+    let request = ExportRequest::all(ExportFormat::Parquet);
+    assert_eq!(engine.export(&path, &request).expect("exports"), written.len() as u64);
+    let mut reader =
+        wire::parquet::ParquetReader::new(std::fs::File::open(&path).expect("is there"), None).expect("ours");
+    let mut read = Vec::new();
+    while let Some(chunk) = reader.next_batch(10_000).expect("intact") {
+        assert!(chunk.errors.is_empty(), "{:?}", chunk.errors);
+        read.extend(chunk.batch.points().map(|(key, at, value)| (key.to_string(), at, value.to_bits())));
+    }
+    read.sort_unstable();
+    assert!(read == written, "{} of {}", read.len(), written.len());
+    let limited = ExportRequest { limit_bytes: 1_000, ..request.clone() };
+    let refused = engine.export(folder.path().join("small.parquet"), &limited).expect_err("too large");
+    assert!(matches!(refused, ExportError::TooLarge { limit_bytes: 1_000 }), "{refused}");
+    assert!(std::fs::read_dir(folder.path()).expect("a folder").all(|entry| {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        !name.starts_with("small")
+    }));
+    engine.clone().close().expect("closes");
+    assert!(matches!(engine.export(folder.path().join("late.csv"), &request), Err(ExportError::Closed)));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod properties;
 mod rereads;
 mod retained;
 mod scenario;
+mod sql;
 mod tiers;
 mod values;
 mod watching;

@@ -2,6 +2,7 @@
 
 pub(crate) mod chart;
 pub(crate) mod docs;
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod influx;
 pub(crate) mod own_metrics;
@@ -9,4 +10,5 @@ pub(crate) mod page;
 pub(crate) mod read;
 pub(crate) mod seed;
 pub(crate) mod stream;
+pub(crate) mod sql;
 pub(crate) mod write;

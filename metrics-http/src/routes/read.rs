@@ -155,6 +155,7 @@ pub(crate) async fn query(app: &Arc<App>, head: &Parts) -> Result<Reply, Failure
             FrameFormat::Json => encode::json::frame(&frame, &options),
             FrameFormat::Csv => encode::csv::frame(&frame, &options),
             FrameFormat::Ndjson => encode::ndjson::frame(&frame, &options),
+            FrameFormat::Arrow => encode::arrow::frame(&frame, &options),
         };
         let mut reply = content(StatusCode::OK, format.content_type(), body);
         reply.headers_mut().append(hyper::header::VARY, hyper::header::HeaderValue::from_static("Accept"));

@@ -1,4 +1,4 @@
-//! `POST /v1/metrics`: points in JSON, NDJSON or CSV, all or nothing.
+//! `POST /v1/metrics`: points in JSON, NDJSON, CSV or Arrow, all or nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -56,14 +56,16 @@ struct Written {
 /// Takes a body of points; answers when they are durable.
 pub(crate) async fn points(app: &Arc<App>, head: &Parts, body: &mut Incoming) -> Result<Reply, Failure> {
     let format = BodyFormat::of(&head.headers)?;
-    let csv = CsvOptions { name: csv_name(head, format)?, labels: Labels::empty() };
+    let name = metric_name(head, format)?;
+    let limit = app.options.inflated_limit_bytes;
     let key = idempotency_key(head)?;
     let decode = move |plain: &[u8]| {
         let now = Timestamp::now();
         let batch = match format {
             BodyFormat::Json => wire::json::decode(plain, now),
             BodyFormat::Ndjson => wire::json::decode_lines(plain, now),
-            BodyFormat::Csv => wire::csv::decode(plain, &csv),
+            BodyFormat::Csv => wire::csv::decode(plain, &CsvOptions { name, labels: Labels::empty() }),
+            BodyFormat::Arrow => wire::arrow::decode(plain, name, limit),
         };
         batch.map_err(refused)
     };
@@ -118,14 +120,14 @@ fn refused(error: DecodeError) -> Failure {
     }
 }
 
-/// The metric that rows without a name belong to: for CSV only.
-fn csv_name(head: &Parts, format: BodyFormat) -> Result<Option<MetricName>, Failure> {
+/// The metric that rows without a name belong to: for tables only.
+fn metric_name(head: &Parts, format: BodyFormat) -> Result<Option<MetricName>, Failure> {
     let mut name = None;
     for (key, value) in pairs(head)? {
         match key.as_str() {
-            "name" if format != BodyFormat::Csv => {
+            "name" if !matches!(format, BodyFormat::Csv | BodyFormat::Arrow) => {
                 return Err(Failure::malformed(
-                    "parameter \"name\" is for text/csv only: here each point has its name",
+                    "parameter \"name\" is for CSV and Arrow only: here each point has its name",
                 ));
             }
             "name" if name.is_some() => return Err(Failure::malformed("parameter \"name\" is given twice")),

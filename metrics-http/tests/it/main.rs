@@ -2,6 +2,7 @@
 
 mod access;
 mod bounds;
+mod columnar;
 mod harness;
 mod influx;
 mod page;
@@ -9,6 +10,7 @@ mod pictures;
 mod reads;
 mod refusals;
 mod seed;
+mod sql;
 mod stop;
 mod stream;
 mod writes;

@@ -260,6 +260,20 @@ fn parse_labels(object: &[u8]) -> Result<Labels, RowFault> {
     Labels::new(pairs).map_err(|error| RowFault::of("labels", error.to_string()))
 }
 
+/// The labels of an object that stands by itself.
+///
+/// # Errors
+/// [`RowFault`] when the text is no JSON, no object of texts, or breaks a bound.
+#[cfg(feature = "arrow")]
+pub(in crate::wire) fn labels(text: &str) -> Result<Labels, RowFault> {
+    let mut scanner = Scanner::new(text.as_bytes());
+    let whole = read_labels(&mut scanner, &[]).and_then(|labels| {
+        scanner.end("the end after the labels")?;
+        Ok(labels)
+    });
+    parse_labels(whole.map_err(|error| RowFault::of("labels", error.describe(text.as_bytes())))??)
+}
+
 type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 fn label_pairs(object: &[u8]) -> Result<Result<Pairs<'_>, RowFault>, ScanError> {

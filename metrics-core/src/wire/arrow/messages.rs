@@ -1,0 +1,277 @@
+//! The messages of a stream, cut apart and looked at before anything is made of them.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+use arrow::datatypes::Schema;
+use arrow::ipc::{self, CompressionType, MessageHeader, RecordBatch, root_as_message};
+
+use crate::wire::error::{DecodeError, Place};
+use crate::wire::table::unreadable;
+
+/// Stands before the length of every message.
+const CONTINUATION: [u8; 4] = [0xFF; 4];
+/// The first eight bytes of the file format, behind which the stream stands.
+const FILE_MAGIC: [u8; 8] = *b"ARROW1\0\0";
+/// Most zeros, four bytes each, between them: messages are aligned to 64 bytes at most.
+const MAX_PADDING_WORDS: usize = 16;
+/// Largest description of a message, in bytes: a schema of as many columns as are taken is far smaller.
+const MAX_DESCRIPTION_BYTES: usize = 4 << 20;
+/// Bytes in front of a compressed buffer that tell its length.
+const LENGTH_BYTES: usize = 8;
+
+/// The most that is taken, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    /// Of one message, as it is and after decompression.
+    pub(super) message: usize,
+    /// Of all messages after decompression.
+    pub(super) all: usize,
+}
+
+/// What a message brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Schema,
+    /// A new dictionary.
+    Dictionary,
+    /// Words that are added to a dictionary, which is copied for it.
+    Delta {
+        dictionary_bytes: usize,
+    },
+    /// Rows, and what the dictionaries of the stream take.
+    Rows {
+        dictionary_bytes: usize,
+    },
+}
+
+/// A message that keeps within its bounds.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) kind: Kind,
+    /// All of it: marker, length, description, body.
+    pub(super) bytes: Vec<u8>,
+    /// What its buffers take after decompression.
+    pub(super) plain_bytes: usize,
+}
+
+/// Reads a stream message by message.
+#[derive(Debug)]
+pub(super) struct Messages<R> {
+    input: R,
+    bound: Bound,
+    /// Bytes of what was read after decompression.
+    plain_bytes: usize,
+    read_bytes: usize,
+    /// What each dictionary takes.
+    dictionaries: HashMap<i64, usize>,
+    ended: bool,
+}
+
+fn syntax(message: impl Into<String>) -> DecodeError {
+    DecodeError::Syntax { place: Place::Body, message: message.into() }
+}
+
+fn cut() -> DecodeError {
+    syntax("the Arrow stream ends within a message: is it cut?")
+}
+
+fn damaged(reason: &str) -> DecodeError {
+    unreadable("the Arrow stream is damaged", reason)
+}
+
+impl<R: Read> Messages<R> {
+    pub(super) fn new(input: R, bound: Bound) -> Self {
+        Self { input, bound, plain_bytes: 0, read_bytes: 0, dictionaries: HashMap::new(), ended: false }
+    }
+
+    /// Bytes read so far.
+    pub(super) fn read_bytes(&self) -> usize {
+        self.read_bytes
+    }
+
+    /// The first message, which must be the schema.
+    ///
+    /// # Errors
+    /// [`DecodeError::Syntax`] when it is something else.
+    pub(super) fn schema(&mut self) -> Result<(Schema, Message), DecodeError> {
+        let Some(message) = self.next()? else { return Err(DecodeError::Empty) };
+        let described = message.bytes.get(LENGTH_BYTES..).and_then(|description| root_as_message(description).ok());
+        let schema = described.and_then(|described| described.header_as_schema());
+        let schema = schema.ok_or_else(|| damaged("it does not begin with a schema"))?;
+        let schema = ipc::convert::try_fb_to_schema(schema).map_err(|error| damaged(&error.to_string()))?;
+        Ok((schema, message))
+    }
+
+    /// The next message; none at the end.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the input fails or the message passes a bound.
+    pub(super) fn next(&mut self) -> Result<Option<Message>, DecodeError> {
+        let Some(description_bytes) = self.length()? else { return Ok(None) };
+        let mut bytes = CONTINUATION.to_vec();
+        bytes.extend_from_slice(&u32::try_from(description_bytes).expect("it was read as 32 bits").to_le_bytes());
+        self.append(&mut bytes, description_bytes)?;
+        let body_start = bytes.len();
+        let described = root_as_message(&bytes[LENGTH_BYTES..]).map_err(|error| damaged(&error.to_string()))?;
+        let body_bytes = usize::try_from(described.bodyLength()).ok().filter(|bytes| *bytes <= self.bound.message);
+        let body_bytes = body_bytes.ok_or_else(|| self.too_large())?;
+        self.append(&mut bytes, body_bytes)?;
+        let described = root_as_message(&bytes[LENGTH_BYTES..body_start]).expect("it was read before");
+        let (kind, plain_bytes) = self.look(&described, &bytes[body_start..])?;
+        self.plain_bytes = self.plain_bytes.saturating_add(plain_bytes);
+        if self.plain_bytes > self.bound.all {
+            return Err(self.too_large());
+        }
+        Ok(Some(Message { kind, bytes, plain_bytes }))
+    }
+
+    /// The length of the next description; none at the end of the stream.
+    fn length(&mut self) -> Result<Option<usize>, DecodeError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let first = self.read_bytes == 0;
+        let Some(mut word) = self.word()? else {
+            self.ended = true;
+            return Ok(None);
+        };
+        let is_file = first && word == FILE_MAGIC[..4];
+        if is_file {
+            if self.word()?.as_ref().map(<[u8; 4]>::as_slice) != Some(&FILE_MAGIC[4..]) {
+                return Err(no_stream());
+            }
+            // Zeros may follow, up to where the writer wants its first message.
+            word = [0; 4];
+            let mut skipped = 0;
+            while word == [0; 4] && skipped < MAX_PADDING_WORDS {
+                word = self.word()?.ok_or_else(cut)?;
+                skipped += 1;
+            }
+        }
+        // Streams of before Arrow 0.15 have no marker. Files that polars writes have none before their schema, which is
+        // found from the file's end only: they hold no stream.
+        let marked = word == CONTINUATION;
+        if is_file && !marked {
+            return Err(no_stream());
+        }
+        if marked {
+            word = self.word()?.ok_or_else(cut)?;
+        }
+        match u32::from_le_bytes(word) as usize {
+            0 => {
+                self.ended = true;
+                Ok(None)
+            }
+            length if length <= MAX_DESCRIPTION_BYTES => Ok(Some(length)),
+            _ if first && !marked => Err(no_stream()),
+            _ => Err(damaged("the description of a message is larger than 4 MiB")),
+        }
+    }
+
+    /// The next four bytes; none at the end of the input.
+    fn word(&mut self) -> Result<Option<[u8; 4]>, DecodeError> {
+        let mut bytes = Vec::with_capacity(4);
+        self.read(&mut bytes, 4)?;
+        match bytes.len() {
+            0 => Ok(None),
+            _ => Ok(Some(bytes.try_into().map_err(|_| cut())?)),
+        }
+    }
+
+    /// Appends exactly so many bytes. Room is made for what arrives, not for what was announced.
+    fn append(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), DecodeError> {
+        let before = bytes.len();
+        self.read(bytes, count)?;
+        if bytes.len() - before == count { Ok(()) } else { Err(cut()) }
+    }
+
+    fn read(&mut self, bytes: &mut Vec<u8>, most: usize) -> Result<(), DecodeError> {
+        let failed = |source: io::Error| DecodeError::Read { line: 0, source };
+        let count = self.input.by_ref().take(most as u64).read_to_end(bytes).map_err(failed)?;
+        self.read_bytes = self.read_bytes.saturating_add(count);
+        Ok(())
+    }
+
+    fn too_large(&self) -> DecodeError {
+        let limit = self.bound.message.min(self.bound.all);
+        syntax(format!("the Arrow stream takes more than {limit} bytes at once: write smaller record batches"))
+    }
+
+    /// Looks at what a message says of its buffers.
+    fn look(&mut self, message: &ipc::Message<'_>, body: &[u8]) -> Result<(Kind, usize), DecodeError> {
+        match message.header_type() {
+            MessageHeader::Schema => Ok((Kind::Schema, 0)),
+            MessageHeader::RecordBatch => {
+                let rows = message.header_as_record_batch().ok_or_else(|| damaged("a record batch is missing"))?;
+                let plain_bytes = self.plain_bytes_of(&rows, body)?;
+                let dictionary_bytes = self.dictionaries.values().fold(0, |all: usize, one| all.saturating_add(*one));
+                Ok((Kind::Rows { dictionary_bytes }, plain_bytes))
+            }
+            MessageHeader::DictionaryBatch => {
+                let dictionary = message.header_as_dictionary_batch();
+                let dictionary = dictionary.ok_or_else(|| damaged("a dictionary is missing"))?;
+                let words = dictionary.data().ok_or_else(|| damaged("a dictionary has no words"))?;
+                let plain_bytes = self.plain_bytes_of(&words, body)?;
+                let known = self.dictionaries.entry(dictionary.id()).or_insert(0);
+                if dictionary.isDelta() {
+                    *known = known.saturating_add(plain_bytes);
+                    return Ok((Kind::Delta { dictionary_bytes: *known }, plain_bytes));
+                }
+                *known = plain_bytes;
+                Ok((Kind::Dictionary, plain_bytes))
+            }
+            other => Err(damaged(&format!("a message is neither rows nor a dictionary: {other:?}"))),
+        }
+    }
+
+    /// What the buffers of a batch take after decompression. Every length in it is checked against what is there.
+    fn plain_bytes_of(&self, batch: &RecordBatch<'_>, body: &[u8]) -> Result<usize, DecodeError> {
+        let compressed = match batch.compression().map(|compression| compression.codec()) {
+            None => false,
+            Some(CompressionType::LZ4_FRAME | CompressionType::ZSTD) => true,
+            Some(_) => return Err(damaged("its compression is neither LZ4 nor zstd")),
+        };
+        let mut plain_bytes: usize = 0;
+        for buffer in batch.buffers().iter().flatten() {
+            let start = usize::try_from(buffer.offset()).ok();
+            let length = usize::try_from(buffer.length()).ok();
+            let end = start.zip(length).and_then(|(start, length)| start.checked_add(length));
+            let bytes = start.zip(end).and_then(|(start, end)| body.get(start..end));
+            let bytes = bytes.ok_or_else(|| damaged("a buffer lies outside its message"))?;
+            let plain = if compressed { announced_bytes(bytes)? } else { bytes.len() };
+            plain_bytes = plain_bytes.saturating_add(plain);
+            if plain_bytes > self.bound.message {
+                return Err(self.too_large());
+            }
+        }
+        // A row takes at least a bit of some buffer: a number of rows without buffers is forged.
+        let most = i64::try_from(plain_bytes.saturating_mul(8)).unwrap_or(i64::MAX);
+        let fits = |length: i64, nulls: i64| (0..=most).contains(&length) && (0..=length).contains(&nulls);
+        let nodes_fit = batch.nodes().iter().flatten().all(|node| fits(node.length(), node.null_count()));
+        let views = batch.variadicBufferCounts();
+        let buffers = batch.buffers().map_or(0, |buffers| buffers.len() as i64);
+        let views_fit = views.iter().flatten().all(|count| (0..=buffers).contains(&count));
+        if fits(batch.length(), 0) && nodes_fit && views_fit {
+            Ok(plain_bytes)
+        } else {
+            Err(damaged("it announces more rows than its buffers hold"))
+        }
+    }
+}
+
+fn no_stream() -> DecodeError {
+    syntax("this is no Arrow IPC stream: pyarrow writes one with pyarrow.ipc.new_stream, polars with write_ipc_stream")
+}
+
+/// The length that stands in front of a compressed buffer.
+fn announced_bytes(buffer: &[u8]) -> Result<usize, DecodeError> {
+    let Some((length, rest)) = buffer.split_first_chunk::<LENGTH_BYTES>() else {
+        return if buffer.is_empty() { Ok(0) } else { Err(damaged("a compressed buffer has no length")) };
+    };
+    match i64::from_le_bytes(*length) {
+        // It is stored plain.
+        -1 => Ok(rest.len()),
+        length => usize::try_from(length).map_err(|_| damaged("a compressed buffer has a negative length")),
+    }
+}
