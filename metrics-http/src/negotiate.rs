@@ -13,6 +13,8 @@ pub(crate) enum BodyFormat {
     Json,
     Ndjson,
     Csv,
+    /// OTLP in protobuf; in JSON it is [`Self::Json`] until its first key is read.
+    Otlp,
 }
 
 /// How a body is compressed.
@@ -22,6 +24,8 @@ pub(crate) enum Coding {
     Gzip,
     Deflate,
     Zstd,
+    /// Snappy's block format, which Prometheus remote write has.
+    Snappy,
 }
 
 /// The formats of a query's answer.
@@ -71,6 +75,7 @@ impl BodyFormat {
             "" | "application/json" => Ok(Self::Json),
             "application/x-ndjson" => Ok(Self::Ndjson),
             "text/csv" => Ok(Self::Csv),
+            PROTOBUF => Ok(Self::Otlp),
             FORM => Err(Failure::unsupported(
                 "content type application/x-www-form-urlencoded holds no points: \
                  add the header \"Content-Type: application/json\" (curl: -H 'Content-Type: application/json')",
@@ -78,12 +83,16 @@ impl BodyFormat {
             other => {
                 let other: String = other.chars().take(64).collect();
                 Err(Failure::unsupported(format!(
-                    "content type {other} is not supported: use application/json, application/x-ndjson or text/csv"
+                    "content type {other} is not supported: use application/json, application/x-ndjson, text/csv or \
+                     application/x-protobuf (OTLP)"
                 )))
             }
         }
     }
 }
+
+/// The content type of OTLP and of Prometheus remote write.
+pub(crate) const PROTOBUF: &str = "application/x-protobuf";
 
 /// The content type of forms, which curl sends where it is told no other.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
@@ -127,6 +136,25 @@ impl Coding {
             }
         }
     }
+}
+
+impl Coding {
+    /// What `Content-Encoding` says of a remote write: snappy, also where it says nothing, or what other bodies may have.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(crate) fn of_remote_write(headers: &HeaderMap) -> Result<Self, Failure> {
+        let text = joined(headers, &CONTENT_ENCODING)?.unwrap_or_default();
+        match text.trim().to_ascii_lowercase().as_str() {
+            "" | "snappy" => Ok(Self::Snappy),
+            _ => Self::of(headers),
+        }
+    }
+}
+
+/// Whether `Accept` takes a type.
+pub(crate) fn accepts(headers: &HeaderMap, offer: &str) -> bool {
+    joined(headers, &ACCEPT).is_ok_and(|accept| accept.is_none_or(|accept| quality(&accept, offer) > 0))
 }
 
 /// Whether an answer may be sent in gzip.

@@ -14,12 +14,13 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
+use metrics_core::wire::otlp::OtlpEncoding;
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
 use crate::figures::Reason;
-use crate::negotiate;
+use crate::negotiate::{self, PROTOBUF};
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version};
 
@@ -48,12 +49,13 @@ pub(crate) enum Route {
     LinesV1,
     LinesV2,
     InfluxQuery,
+    RemoteWrite,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -69,6 +71,7 @@ impl Route {
         Self::LinesV1,
         Self::LinesV2,
         Self::InfluxQuery,
+        Self::RemoteWrite,
         Self::Unknown,
     ];
 
@@ -90,6 +93,7 @@ impl Route {
             Self::LinesV1 => "/write",
             Self::LinesV2 => "/api/v2/write",
             Self::InfluxQuery => "/query",
+            Self::RemoteWrite => "/api/v1/write",
             Self::Unknown => "unknown",
         }
     }
@@ -98,19 +102,21 @@ impl Route {
     fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
-            Self::LinesV1 | Self::LinesV2 => "POST",
+            Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite => "POST",
             _ => "GET, HEAD",
         }
     }
 
     /// Routes whose `POST` writes points.
     fn is_write(self) -> bool {
-        matches!(self, Self::Metrics | Self::LinesV1 | Self::LinesV2)
+        matches!(self, Self::Metrics | Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite)
     }
 
     /// How its refusals are told.
-    fn dialect(self) -> Dialect {
+    fn dialect(self, headers: &HeaderMap) -> Dialect {
+        let is_protobuf = || negotiate::content_type(headers).is_ok_and(|kind| kind == PROTOBUF);
         match self {
+            Self::Metrics if is_protobuf() => Dialect::Otlp(OtlpEncoding::Protobuf),
             Self::LinesV1 | Self::InfluxQuery => Dialect::InfluxV1,
             Self::LinesV2 => Dialect::InfluxV2,
             _ => Dialect::Own,
@@ -182,7 +188,7 @@ pub(crate) async fn answer(app: &Arc<App>, local: IpAddr, request: Request<Incom
             crate::body::discard(&mut body, &head.headers).await;
         }
     }
-    let mut reply = result.unwrap_or_else(|failure| failure.into_reply(route.dialect()));
+    let mut reply = result.unwrap_or_else(|failure| failure.into_reply(route.dialect(&head.headers)));
     app.access.mark(&head.headers, reply.headers_mut());
     let reply = finish(app, &head, reply).await;
     let elapsed = started.elapsed();
@@ -222,7 +228,7 @@ async fn dispatch(
     match route {
         Route::Page => routes::page::index(head),
         Route::PageFile => routes::page::file(head, params.get("file")),
-        Route::Ping => Ok(routes::health::ping()),
+        Route::Ping => Ok(routes::health::ping(head)),
         Route::Health => Ok(routes::health::health(app).await),
         Route::Metrics if head.method == Method::POST => routes::write::points(app, head, body).await,
         Route::Metrics => Ok(routes::seed::names(app)),
@@ -236,6 +242,7 @@ async fn dispatch(
         Route::LinesV1 => routes::influx::write(app, head, body, Version::V1).await,
         Route::LinesV2 => routes::influx::write(app, head, body, Version::V2).await,
         Route::InfluxQuery => routes::influx::query(app, head, body).await,
+        Route::RemoteWrite => routes::remote_write::write(app, head, body).await,
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }

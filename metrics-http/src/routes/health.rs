@@ -5,17 +5,20 @@ use std::time::Instant;
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::respond::{Reply, json, serialized};
+use crate::negotiate;
+use crate::respond::{JSON, Reply, json, no_content, serialized};
 
 /// The InfluxDB whose way to write points is understood: its clients look for a version here.
 const INFLUX_VERSION: HeaderValue = HeaderValue::from_static("1.8.0");
 
-/// `GET /ping`.
-pub(crate) fn ping() -> Reply {
-    let mut reply = json(StatusCode::OK, r#"{"status":"up"}"#);
+/// `GET /ping`; without a body for those who take no JSON, as InfluxDB answers.
+pub(crate) fn ping(head: &Parts) -> Reply {
+    let takes_json = negotiate::accepts(&head.headers, JSON);
+    let mut reply = if takes_json { json(StatusCode::OK, r#"{"status":"up"}"#) } else { no_content() };
     reply.headers_mut().insert("x-influxdb-version", INFLUX_VERSION);
     reply
 }

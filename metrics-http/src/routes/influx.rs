@@ -16,7 +16,7 @@ use super::read::pairs;
 use super::write::{REPLAYED, commit, idempotency_key, receive};
 use crate::app::App;
 use crate::negotiate::{self, FORM};
-use crate::respond::{Failure, Reply, content, json};
+use crate::respond::{Failure, Reply, json, no_content};
 
 /// Which of InfluxDB's two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,20 @@ impl Version {
         match self {
             Self::V1 => &["db", "rp", "u", "p", "consistency"],
             Self::V2 => &["org", "orgID", "bucket"],
+        }
+    }
+
+    /// What a word means as a precision: version 2 has no minutes and hours any more.
+    fn precision(self, word: &str) -> Result<Precision, Failure> {
+        let precision =
+            word.parse().map_err(|error| Failure::malformed(format!("parameter \"precision\": {error}")))?;
+        match (self, precision) {
+            (Self::V2, Precision::Minutes | Precision::Hours) => {
+                let message =
+                    format!("parameter \"precision\": \"{precision}\" is one of /write only: use ns, us, ms or s");
+                Err(Failure::malformed(message))
+            }
+            _ => Ok(precision),
         }
     }
 }
@@ -57,12 +71,11 @@ pub(crate) async fn write(
     }
     let mark = replayed.then(|| HeaderValue::from_static("true"));
     if error_count == 0 {
-        let mut reply = content(StatusCode::NO_CONTENT, "text/plain", "");
-        reply.headers_mut().clear();
+        let mut reply = no_content();
         reply.headers_mut().extend(mark.map(|mark| (REPLAYED, mark)));
         return Ok(reply);
     }
-    let told = list(&errors, error_count);
+    let told = list(&errors, error_count, "lines");
     // Senders know a partial write, and lines that are never right, by these words and do not send them again.
     let failure = match is_empty {
         true => Failure::malformed(format!("unable to parse {told}")),
@@ -75,10 +88,11 @@ pub(crate) async fn write(
     })
 }
 
-fn list(errors: &[RowError], count: usize) -> String {
+/// The first errors, and how many there are of `what`.
+pub(super) fn list(errors: &[RowError], count: usize, what: &str) -> String {
     let mut text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if count > 1 {
-        text.insert_str(0, &format!("{count} lines: "));
+        text.insert_str(0, &format!("{count} {what}: "));
     }
     if count > errors.len() {
         text.push_str(&format!("; and {} more", count - errors.len()));
@@ -106,9 +120,7 @@ fn precision(head: &Parts, version: Version) -> Result<Precision, Failure> {
             }
             "precision" if value.is_empty() => precision = Some(Precision::default()),
             "precision" => {
-                let unit = value.parse();
-                let unit = unit.map_err(|error| Failure::malformed(format!("parameter \"precision\": {error}")))?;
-                precision = Some(unit);
+                precision = Some(version.precision(&value)?);
             }
             known if version.ignored().contains(&known) => {}
             other => {

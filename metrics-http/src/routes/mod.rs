@@ -2,8 +2,10 @@
 
 pub(crate) mod health;
 pub(crate) mod influx;
+pub(crate) mod otlp;
 pub(crate) mod own_metrics;
 pub(crate) mod page;
 pub(crate) mod read;
+pub(crate) mod remote_write;
 pub(crate) mod seed;
 pub(crate) mod write;
