@@ -48,6 +48,51 @@ impl Reason {
     ];
 }
 
+/// What writes held that is not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    StaleMarker,
+    Exemplar,
+    Metadata,
+    NativeHistogram,
+    ExponentialBuckets,
+    RemoteSample,
+    OtlpPoint,
+}
+
+impl Dropped {
+    /// All of them with the figures' names and what they count.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 7] = [
+        (
+            Self::StaleMarker,
+            "metrics_http_stale_markers_dropped_total",
+            "Ends of series in remote write and OTLP, which are no values.",
+        ),
+        (Self::Exemplar, "metrics_http_exemplars_skipped_total", "Exemplars in remote write and OTLP."),
+        (Self::Metadata, "metrics_http_metadata_skipped_total", "Descriptions of metrics in remote write."),
+        (
+            Self::NativeHistogram,
+            "metrics_http_native_histograms_skipped_total",
+            "Samples of native histograms in remote write.",
+        ),
+        (
+            Self::ExponentialBuckets,
+            "metrics_http_exponential_buckets_skipped_total",
+            "Exponential histograms in OTLP of which sum and count are stored.",
+        ),
+        (
+            Self::RemoteSample,
+            "metrics_http_remote_write_samples_rejected_total",
+            "Bad samples in remote write; the good ones beside them are stored.",
+        ),
+        (
+            Self::OtlpPoint,
+            "metrics_http_otlp_points_rejected_total",
+            "Bad data points in OTLP; the good ones beside them are stored.",
+        ),
+    ];
+}
+
 /// The statuses that the server gives; 0 stands for any other.
 pub(crate) const STATUSES: [u16; 17] =
     [200, 201, 204, 304, 400, 403, 404, 405, 406, 408, 413, 415, 429, 500, 503, 504, 0];
@@ -88,6 +133,7 @@ pub(crate) struct Figures {
     pub(crate) lines_rejected: AtomicU64,
     /// Text fields of line protocol, which hold no number.
     pub(crate) strings_skipped: AtomicU64,
+    dropped: [AtomicU64; Dropped::ALL.len()],
     /// Open connections.
     pub(crate) connections: AtomicUsize,
     /// Connections closed at once because there were too many.
@@ -105,6 +151,7 @@ impl Figures {
             points_accepted: AtomicU64::new(0),
             lines_rejected: AtomicU64::new(0),
             strings_skipped: AtomicU64::new(0),
+            dropped: std::array::from_fn(|_| AtomicU64::new(0)),
             connections: AtomicUsize::new(0),
             connections_refused: AtomicU64::new(0),
             started: SystemTime::now(),
@@ -121,6 +168,17 @@ impl Figures {
     /// Counts a refused write.
     pub(crate) fn rejected(&self, reason: Reason) {
         self.rejected[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts what was not stored.
+    pub(crate) fn dropped(&self, what: Dropped, count: u64) {
+        self.dropped[what as usize].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// What was not stored: name, meaning, count.
+    pub(crate) fn drops(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let counts = self.dropped.iter().map(|count| count.load(Ordering::Relaxed));
+        Dropped::ALL.iter().zip(counts).map(|((_, name, help), count)| (*name, *help, count))
     }
 
     /// Requests of a route by status, only where there were any.
@@ -148,6 +206,7 @@ mod tests {
     #[test]
     fn tables_stand_in_the_order_of_their_enums() {
         assert!(Reason::ALL.iter().enumerate().all(|(at, (reason, _))| *reason as usize == at));
+        assert!(Dropped::ALL.iter().enumerate().all(|(at, (what, ..))| *what as usize == at));
         assert!(Route::ALL.iter().enumerate().all(|(at, route)| *route as usize == at));
     }
 

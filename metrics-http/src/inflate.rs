@@ -15,6 +15,9 @@ const STEP_BYTES: usize = 64 << 10;
 /// The format allows 3.75 TiB, and a frame of a few bytes may ask for it.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
+/// Most bytes that one of snappy's stands for, rounded up: a copy of three bytes gives 64.
+const SNAPPY_RATIO_MAX: usize = 22;
+
 /// The body in plain. It and the compressed bytes are covered by the grant when it returns.
 ///
 /// # Errors
@@ -36,7 +39,27 @@ pub(crate) fn inflate(coding: Coding, wire: Bytes, limit: usize, grant: &mut Gra
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(damaged)?;
             read_bounded(decoder, coding, wire.len(), limit, grant)
         }
+        Coding::Snappy => unsnap(&wire, limit, grant),
     }
+}
+
+/// The block format says its length first: nothing is allocated for one over the limit, nor for one that such bytes
+/// cannot have.
+fn unsnap(wire: &[u8], limit: usize, grant: &mut Grant) -> Result<Bytes, BodyError> {
+    let damaged = |reason: String| BodyError::Damaged { coding: Coding::Snappy, reason };
+    if wire.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let length = snap::raw::decompress_len(wire).map_err(|error| damaged(error.to_string()))?;
+    if length > limit {
+        return Err(BodyError::InflatedTooLarge { limit });
+    }
+    if length > wire.len().saturating_mul(SNAPPY_RATIO_MAX) {
+        return Err(damaged(format!("{} bytes cannot hold {length}", wire.len())));
+    }
+    grant.cover(wire.len() + length)?;
+    let plain = snap::raw::Decoder::new().decompress_vec(wire).map_err(|error| damaged(error.to_string()))?;
+    Ok(plain.into())
 }
 
 fn read_bounded(
@@ -74,6 +97,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::limits::Memory;
@@ -84,7 +108,7 @@ mod tests {
         inflate(coding, wire.into(), limit, &mut Memory::new(64 * MIB).grant())
     }
 
-    fn compressed(text: &[u8]) -> [(Coding, Vec<u8>); 4] {
+    fn compressed(text: &[u8]) -> [(Coding, Vec<u8>); 5] {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
         let mut bare = DeflateEncoder::new(Vec::new(), Compression::default());
@@ -96,6 +120,7 @@ mod tests {
             (Coding::Deflate, zlib.finish().expect("a Vec takes everything")),
             (Coding::Deflate, bare.finish().expect("a Vec takes everything")),
             (Coding::Zstd, zstd::encode_all(text, 3).expect("a Vec takes everything")),
+            (Coding::Snappy, snap::raw::Encoder::new().compress_vec(text).expect("short enough")),
         ]
     }
 
@@ -111,7 +136,10 @@ mod tests {
     #[test]
     fn output_beyond_the_limit_is_refused_and_not_cut() {
         for (coding, wire) in compressed(&vec![b' '; 8 * MIB]) {
-            assert!(wire.len() < 10_000, "{coding:?} makes a bomb");
+            assert!(
+                wire.len() < if coding == Coding::Snappy { 8 * MIB / 20 } else { 10_000 },
+                "{coding:?} makes a bomb"
+            );
             let result = plain(coding, wire.clone(), MIB);
             assert!(matches!(result, Err(BodyError::InflatedTooLarge { limit: MIB })), "{coding:?}");
             assert_eq!(plain(coding, wire, 8 * MIB).expect("just fits").len(), 8 * MIB);
@@ -126,10 +154,62 @@ mod tests {
             let half = wire[..wire.len() / 2].to_vec();
             assert!(matches!(plain(coding, half, MIB), Err(BodyError::Damaged { .. })), "{coding:?}");
         }
-        for coding in [Coding::Gzip, Coding::Zstd] {
+        for coding in [Coding::Gzip, Coding::Zstd, Coding::Snappy] {
             let result = plain(coding, b"[{\"name\":\"a\"}]".to_vec(), MIB);
             assert!(matches!(result, Err(BodyError::Damaged { .. })), "{coding:?}");
         }
+    }
+
+    #[test]
+    fn a_snappy_block_that_lies_about_its_length_takes_no_memory() {
+        let memory = Memory::new(64 * MIB);
+        let claim = |length: u64| {
+            let mut wire = Vec::new();
+            let mut rest = length;
+            while rest >= 0x80 {
+                wire.push(rest as u8 | 0x80);
+                rest >>= 7;
+            }
+            wire.push(rest as u8);
+            wire.extend_from_slice(b"\x0cabcd");
+            inflate(Coding::Snappy, wire.into(), 32 * MIB, &mut memory.grant())
+        };
+        assert_eq!(claim(4).expect("true"), b"abcd"[..]);
+        for length in [0, 3, 5, 200, 32 * MIB as u64] {
+            assert!(matches!(claim(length), Err(BodyError::Damaged { coding: Coding::Snappy, .. })), "{length}");
+        }
+        for length in [(32 * MIB + 1) as u64, u64::from(u32::MAX)] {
+            assert!(matches!(claim(length), Err(BodyError::InflatedTooLarge { .. })), "{length}");
+        }
+        assert!(matches!(claim(u64::MAX), Err(BodyError::Damaged { .. })), "no length at all");
+        let nothing = inflate(Coding::Snappy, Bytes::new(), MIB, &mut memory.grant()).expect("empty");
+        assert!(nothing.is_empty());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: cases(200), ..ProptestConfig::default() })]
+
+        #[test]
+        fn prop_no_bytes_make_a_decoder_panic_or_pass_its_limit(
+            text in prop::collection::vec(prop::sample::select(&b"aab\0\xFF"[..]), 0..400),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            for (coding, mut wire) in compressed(&text) {
+                for (at, byte) in &changes {
+                    let at = at.index(wire.len());
+                    wire[at] = *byte;
+                }
+                if let Ok(plain) = plain(coding, wire, 300) {
+                    prop_assert!(plain.len() <= 300);
+                    prop_assert!(!changes.is_empty() || plain == text);
+                }
+            }
+        }
+    }
+
+    /// `PROPTEST_CASES` where it is set.
+    fn cases(usual: u32) -> u32 {
+        std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(crate) enum BodyFormat {
     Ndjson,
     Csv,
     Arrow,
+    /// OTLP in protobuf; in JSON it is [`Self::Json`] until its first key is read.
+    Otlp,
 }
 
 /// How a body is compressed.
@@ -23,6 +25,8 @@ pub(crate) enum Coding {
     Gzip,
     Deflate,
     Zstd,
+    /// Snappy's block format, which Prometheus remote write has.
+    Snappy,
 }
 
 /// The formats of a query's answer.
@@ -85,6 +89,7 @@ impl BodyFormat {
             "application/x-ndjson" => Ok(Self::Ndjson),
             "text/csv" => Ok(Self::Csv),
             ARROW_STREAM | ARROW_FILE => Ok(Self::Arrow),
+            PROTOBUF => Ok(Self::Otlp),
             FORM => Err(Failure::unsupported(
                 "content type application/x-www-form-urlencoded holds no points: \
                  add the header \"Content-Type: application/json\" (curl: -H 'Content-Type: application/json')",
@@ -92,12 +97,16 @@ impl BodyFormat {
             other => {
                 let other: String = other.chars().take(64).collect();
                 Err(Failure::unsupported(format!(
-                    "content type {other} is not supported: use application/json, application/x-ndjson, text/csv or {ARROW_STREAM}"
+                    "content type {other} is not supported: use application/json, application/x-ndjson, text/csv, \
+                     {ARROW_STREAM} or application/x-protobuf (OTLP)"
                 )))
             }
         }
     }
 }
+
+/// The content type of OTLP and of Prometheus remote write.
+pub(crate) const PROTOBUF: &str = "application/x-protobuf";
 
 /// The content type of forms, which curl sends where it is told no other.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
@@ -168,8 +177,26 @@ impl Coding {
             Self::Gzip => Some("gzip"),
             Self::Deflate => Some("deflate"),
             Self::Zstd => Some("zstd"),
+            Self::Snappy => Some("snappy"),
         }
     }
+
+    /// What `Content-Encoding` says of a remote write: snappy, also where it says nothing, or what other bodies may have.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(crate) fn of_remote_write(headers: &HeaderMap) -> Result<Self, Failure> {
+        let text = joined(headers, &CONTENT_ENCODING)?.unwrap_or_default();
+        match text.trim().to_ascii_lowercase().as_str() {
+            "" | "snappy" => Ok(Self::Snappy),
+            _ => Self::of(headers),
+        }
+    }
+}
+
+/// Whether `Accept` takes a type.
+pub(crate) fn accepts(headers: &HeaderMap, offer: &str) -> bool {
+    joined(headers, &ACCEPT).is_ok_and(|accept| accept.is_none_or(|accept| quality(&accept, offer) > 0))
 }
 
 /// All lines of a header as one list.

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
+use metrics_core::wire::otlp::{self, OtlpEncoding};
 use metrics_core::wire::{Place, RowError};
 use metrics_core::{QueryError, WriteError};
 use serde::Serialize;
 
 use crate::content::Content;
 use crate::figures::Reason;
+use crate::negotiate::PROTOBUF;
 
 /// An answer before it is sent.
 pub(crate) type Reply = Response<Content>;
@@ -25,6 +27,13 @@ pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl
     let mut reply = Response::new(body.into());
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}
+
+/// 204: done, and nothing to tell.
+pub(crate) fn no_content() -> Reply {
+    let mut reply = Response::new(Bytes::new());
+    *reply.status_mut() = StatusCode::NO_CONTENT;
     reply
 }
 
@@ -46,11 +55,13 @@ pub(crate) struct Failure {
     reason: Reason,
     rows: Vec<RowError>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Where the body says more about its sender than the route does.
+    dialect: Option<Dialect>,
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), reason, rows: Vec::new(), headers: Vec::new() }
+        Self { status, message: message.into(), reason, rows: Vec::new(), headers: Vec::new(), dialect: None }
     }
 
     /// 400: the request is wrong, and the message says where.
@@ -137,6 +148,12 @@ impl Failure {
         self
     }
 
+    /// The same in the words of others.
+    pub(crate) fn told_in(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
@@ -146,18 +163,28 @@ impl Failure {
         self.reason
     }
 
+    /// The answer, in the words of the route unless the failure has its own.
     pub(crate) fn into_reply(self, dialect: Dialect) -> Reply {
-        let body = ErrorBody {
-            error: (dialect == Dialect::InfluxV1).then_some(&*self.message),
-            code: (dialect == Dialect::InfluxV2).then(|| influx_code(self.status)),
-            message: &self.message,
-            errors: self.rows.iter().map(RowBody::of).collect(),
+        let dialect = self.dialect.unwrap_or(dialect);
+        let mut reply = match dialect {
+            Dialect::Otlp(encoding) => {
+                content(self.status, otlp_type(encoding), otlp::status(encoding, rpc_code(self.status), &self.message))
+            }
+            _ => serialized(self.status, &self.error_body(dialect)),
         };
-        let mut reply = serialized(self.status, &body);
         for (name, value) in self.headers {
             reply.headers_mut().insert(name, value);
         }
         reply
+    }
+
+    fn error_body(&self, dialect: Dialect) -> ErrorBody<'_> {
+        ErrorBody {
+            error: (dialect == Dialect::InfluxV1).then_some(&*self.message),
+            code: (dialect == Dialect::InfluxV2).then(|| influx_code(self.status)),
+            message: &self.message,
+            errors: self.rows.iter().map(RowBody::of).collect(),
+        }
     }
 }
 
@@ -170,6 +197,31 @@ pub(crate) enum Dialect {
     InfluxV1,
     /// InfluxDB 2: `code` and `message`.
     InfluxV2,
+    /// OTLP: `google.rpc.Status` in the request's encoding.
+    Otlp(OtlpEncoding),
+}
+
+/// The content type of OTLP's answers.
+pub(crate) fn otlp_type(encoding: OtlpEncoding) -> &'static str {
+    match encoding {
+        OtlpEncoding::Protobuf => PROTOBUF,
+        OtlpEncoding::Json => JSON,
+    }
+}
+
+/// The code of `google.rpc.Code` for a status (google/rpc/code.proto).
+fn rpc_code(status: StatusCode) -> u32 {
+    match status {
+        StatusCode::UNAUTHORIZED => 16,
+        StatusCode::FORBIDDEN => 7,
+        StatusCode::NOT_FOUND => 5,
+        StatusCode::METHOD_NOT_ALLOWED => 12,
+        StatusCode::TOO_MANY_REQUESTS => 8,
+        StatusCode::SERVICE_UNAVAILABLE => 14,
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => 4,
+        status if status.is_client_error() => 3,
+        _ => 13,
+    }
 }
 
 /// InfluxDB 2's word for a status (docs.influxdata.com/influxdb/v2/api, "Error").

@@ -7,13 +7,15 @@ use std::time::Instant;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
+use metrics_core::wire::otlp::OtlpEncoding;
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
 use crate::compress::compress;
 use crate::content::Content;
 use crate::figures::Reason;
+use crate::negotiate::{self, PROTOBUF};
 use crate::openapi::Operation;
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version};
@@ -45,12 +47,13 @@ pub(crate) enum Route {
     InfluxQuery,
     OpenApi,
     Docs,
+    RemoteWrite,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -72,6 +75,7 @@ impl Route {
         Self::InfluxQuery,
         Self::OpenApi,
         Self::Docs,
+        Self::RemoteWrite,
         Self::Unknown,
     ];
 
@@ -99,6 +103,7 @@ impl Route {
             Self::InfluxQuery => "/query",
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
+            Self::RemoteWrite => "/api/v1/write",
             Self::Unknown => "unknown",
         }
     }
@@ -107,7 +112,7 @@ impl Route {
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
-            Self::LinesV1 | Self::LinesV2 | Self::Sql => "POST",
+            Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite | Self::Sql => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -140,12 +145,14 @@ impl Route {
 
     /// Routes whose `POST` writes points.
     fn is_write(self) -> bool {
-        matches!(self, Self::Metrics | Self::LinesV1 | Self::LinesV2)
+        matches!(self, Self::Metrics | Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite)
     }
 
     /// How its refusals are told.
-    fn dialect(self) -> Dialect {
+    fn dialect(self, headers: &HeaderMap) -> Dialect {
+        let is_protobuf = || negotiate::content_type(headers).is_ok_and(|kind| kind == PROTOBUF);
         match self {
+            Self::Metrics if is_protobuf() => Dialect::Otlp(OtlpEncoding::Protobuf),
             Self::LinesV1 | Self::InfluxQuery => Dialect::InfluxV1,
             Self::LinesV2 => Dialect::InfluxV2,
             _ => Dialect::Own,
@@ -217,7 +224,7 @@ pub(crate) async fn answer(app: &Arc<App>, local: IpAddr, request: Request<Incom
             crate::body::discard(&mut body, &head.headers).await;
         }
     }
-    let mut reply = result.unwrap_or_else(|failure| failure.into_reply(route.dialect()));
+    let mut reply = result.unwrap_or_else(|failure| failure.into_reply(route.dialect(&head.headers)));
     app.access.mark(&head.headers, reply.headers_mut());
     let reply = finish(app, &head, reply).await;
     let elapsed = started.elapsed();
@@ -257,7 +264,7 @@ async fn dispatch(
     match route {
         Route::Page => routes::page::index(head),
         Route::PageFile => routes::page::file(head, params.get("file")),
-        Route::Ping => Ok(routes::health::ping()),
+        Route::Ping => Ok(routes::health::ping(head)),
         Route::Health => Ok(routes::health::health(app).await),
         Route::Metrics if head.method == Method::POST => routes::write::points(app, head, body).await,
         Route::Metrics => Ok(routes::seed::names(app)),
@@ -277,6 +284,7 @@ async fn dispatch(
         Route::InfluxQuery => routes::influx::query(app, head, body).await,
         Route::OpenApi => Ok(routes::docs::openapi()),
         Route::Docs => Ok(routes::docs::page()),
+        Route::RemoteWrite => routes::remote_write::write(app, head, body).await,
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }

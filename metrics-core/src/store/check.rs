@@ -76,16 +76,27 @@ fn count(connection: &Connection, sql: &str) -> Result<u64, StoreError> {
     connection.query_row(sql, [], |row| row.get(0)).during("cannot check a chunk")
 }
 
+/// Sums may differ by rounding, but not in being finite. To DuckDB, NaN is NaN and more than anything else.
+const SUMS_DIFFER: &str = "(e.s IS DISTINCT FROM r.sum AND (NOT isfinite(e.s) OR NOT isfinite(r.sum) \
+    OR abs(e.s - r.sum) > 1e-9 * e.scale))";
+
+/// The least or greatest of a column as rollups have it: NaN only where there is no number. To DuckDB it is the greatest.
+fn extreme(function: &str, column: &str) -> String {
+    format!("coalesce({function}({column}) FILTER (NOT isnan({column})), 'NaN'::DOUBLE)")
+}
+
 /// Counts the rows of a rollup that differ from the finest rollup of a chunk without points.
 fn against_finer(chunk: &Chunk, finest: Tier, tier: Tier) -> String {
     let ratio = tier.width_micros() / finest.width_micros();
     format!(
         "WITH expected AS (SELECT series, (t - ((t % {ratio}) + {ratio}) % {ratio}) // {ratio} AS bucket, \
-             sum(count) AS n, sum(sum) AS s, sum(abs(sum)) AS scale, min(min) AS low, max(max) AS high \
+             sum(count) AS n, sum(sum) AS s, sum(abs(sum)) AS scale, {low} AS low, {high} AS high \
              FROM {finer} GROUP BY ALL) \
          SELECT count(*) FROM expected e FULL JOIN {rollup} r ON e.series = r.series AND e.bucket = r.t \
          WHERE e.n IS DISTINCT FROM r.count OR e.low IS DISTINCT FROM r.min OR e.high IS DISTINCT FROM r.max \
-         OR abs(e.s - r.sum) > 1e-9 * e.scale",
+         OR {SUMS_DIFFER}",
+        low = extreme("min", "min"),
+        high = extreme("max", "max"),
         finer = table_name(chunk.id, finest),
         rollup = table_name(chunk.id, tier),
     )
@@ -100,15 +111,17 @@ fn against_points(chunk: &Chunk, tier: Tier) -> String {
         "WITH points AS (SELECT series, {base} + t * {unit} AS ts, {value} AS value FROM {points}), \
          placed AS (SELECT *, (ts - ((ts % {width}) + {width}) % {width}) // {width} AS bucket FROM points), \
          expected AS (SELECT series, bucket, count(*) AS n, sum(value) AS s, sum(abs(value)) AS scale, \
-             min(value) AS low, max(value) AS high, min({{'at': ts, 'v': value}}) AS first, \
+             {low} AS low, {high} AS high, min({{'at': ts, 'v': value}}) AS first, \
              max({{'at': ts, 'v': value}}) AS last FROM placed GROUP BY ALL) \
          SELECT count(*) FROM expected e FULL JOIN {rollup} r ON e.series = r.series AND e.bucket = r.t \
          WHERE e.n IS DISTINCT FROM r.count OR e.low IS DISTINCT FROM r.min OR e.high IS DISTINCT FROM r.max \
-         OR abs(e.s - r.sum) > 1e-9 * e.scale OR r.m2 < 0 \
+         OR {SUMS_DIFFER} OR r.m2 < 0 \
          OR e.first.at IS DISTINCT FROM r.t * {width} + r.first_at OR e.first.v IS DISTINCT FROM r.first \
          OR e.last.at IS DISTINCT FROM r.t * {width} + r.last_at OR e.last.v IS DISTINCT FROM r.last",
         base = raw.base,
         unit = raw.unit,
+        low = extreme("min", "value"),
+        high = extreme("max", "value"),
         value = raw.encoding().value_sql(),
         points = table_name(chunk.id, Tier::Raw),
         rollup = table_name(chunk.id, tier),

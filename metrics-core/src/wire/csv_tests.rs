@@ -229,7 +229,7 @@ fn a_bad_row_registers_no_series() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::wire::testing::cases(1_000))]
 
     #[test]
     fn prop_no_bytes_make_it_panic(
@@ -237,6 +237,12 @@ proptest! {
         body in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b",,\"\"\n\r12."[..])], 0..64),
     ) {
         let _ = decode(&[head, &body].concat(), &CsvOptions::default());
+    }
+
+    #[test]
+    fn prop_no_change_of_a_body_makes_it_panic(changes in crate::wire::testing::changes(b",,\"\"\n\r12.")) {
+        let rows = "timestamp,name,value,host\n2024-02-02T11:43:02Z,cpu,1.5,a\n1706874182,\"m\"\"x\",-2e3,\r\n";
+        let _ = decode(&crate::wire::testing::changed(rows.into(), &changes), &CsvOptions::default());
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub enum DecodeError {
     /// The columns of a table are none that can be used.
     #[error("schema: {0}")]
     Schema(String),
+    /// More points than one body may have.
+    #[error("more than {limit} points in one body: send it in parts")]
+    TooManyPoints {
+        /// How many it may have.
+        limit: usize,
+    },
     /// The file or connection failed while it was read.
     #[error("reading failed after line {line}: {source}")]
     Read {
@@ -139,6 +145,15 @@ impl RowFault {
         Self::of(if of_name { "name" } else { "labels" }, error.to_string())
     }
 
+    /// The same under a name that holds the field.
+    pub(super) fn under(self, name: &str) -> Self {
+        let (field, message) = *self.0;
+        let message = field
+            .filter(|field| !message.starts_with(field.as_str()))
+            .map_or(message.clone(), |field| format!("{field}: {message}"));
+        Self::of(&name.chars().take(MAX_EXCERPT_BYTES).collect::<String>(), message)
+    }
+
     pub(super) fn at(self, place: Place) -> RowError {
         let (field, message) = *self.0;
         RowError { place, field, message }
@@ -154,7 +169,12 @@ pub(super) struct RowErrors {
 
 impl RowErrors {
     pub(super) fn add(&mut self, error: RowError) {
-        self.total += 1;
+        self.add_many(1, error);
+    }
+
+    /// Counts rows that have all the same error.
+    pub(super) fn add_many(&mut self, count: usize, error: RowError) {
+        self.total += count;
         if self.first.len() < MAX_LISTED_ROWS {
             self.first.push(error);
         }

@@ -8,6 +8,19 @@ use crate::model::{Batch, BatchSeries, SeriesKey};
 /// Most series in one batch that a decoder makes: it bounds what a body of many short names may take in memory.
 pub const MAX_BATCH_SERIES: usize = 1_000_000;
 
+/// Most bytes that the series of one batch take: their texts and [`SERIES_BYTES`] and [`LABEL_BYTES`] for what holds
+/// them. A few labels that many series share, or that cost a few bytes each, are small in a body and large in memory.
+pub const MAX_BATCH_SERIES_BYTES: usize = 256 << 20;
+
+/// Most points that a decoder takes from one body of protobuf or OTLP, where a point may have no more than two bytes.
+pub const MAX_BATCH_POINTS: usize = 4_000_000;
+
+/// What a series takes besides its texts, about.
+const SERIES_BYTES: usize = 128;
+
+/// What a label takes besides its texts, about.
+const LABEL_BYTES: usize = 64;
+
 /// Most spellings that are remembered; series beyond them are looked up in the batch.
 const MAX_SPELLINGS: usize = 65_536;
 
@@ -19,6 +32,54 @@ pub(super) struct SeriesCache {
     spellings: FxHashMap<Box<[u8]>, Known>,
     /// How many batches came before.
     batch: u64,
+    room: SeriesRoom,
+}
+
+/// How much room the series of a batch take.
+#[derive(Debug, Default)]
+pub(super) struct SeriesRoom {
+    bytes: usize,
+}
+
+impl SeriesRoom {
+    /// Registers a series in the batch.
+    ///
+    /// # Errors
+    /// [`RowFault`] when the batch would hold more than [`MAX_BATCH_SERIES`] or [`MAX_BATCH_SERIES_BYTES`].
+    pub(super) fn intern(&mut self, batch: &mut Batch, key: SeriesKey) -> Result<BatchSeries, RowFault> {
+        let before = batch.series().len();
+        let bytes = key_bytes(&key);
+        if before >= MAX_BATCH_SERIES {
+            return Err(too_many_series());
+        }
+        self.check(bytes)?;
+        let series = batch.intern(key);
+        self.bytes += if batch.series().len() > before { bytes } else { 0 };
+        Ok(series)
+    }
+
+    /// Tells before they are made whether series of so many bytes find room.
+    ///
+    /// # Errors
+    /// [`RowFault`] when they do not.
+    pub(super) fn check(&self, bytes: usize) -> Result<(), RowFault> {
+        if self.bytes.saturating_add(bytes) <= MAX_BATCH_SERIES_BYTES {
+            return Ok(());
+        }
+        let most = MAX_BATCH_SERIES_BYTES >> 20;
+        Err(RowFault::row(format!("names and labels of more than {most} MiB in one body: send it in parts")))
+    }
+}
+
+/// What a series takes in memory, about.
+pub(super) fn key_bytes(key: &SeriesKey) -> usize {
+    pairs_bytes(key.name.as_str(), key.labels.iter())
+}
+
+/// As [`key_bytes`], before the key is made.
+pub(super) fn pairs_bytes<'a>(name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> usize {
+    let labels: usize = labels.map(|(name, value)| LABEL_BYTES + name.len() + value.len()).sum();
+    SERIES_BYTES + name.len() + labels
 }
 
 /// A series and where it stands in the batch in which it was seen last.
@@ -33,7 +94,7 @@ impl SeriesCache {
     /// The series of this spelling, which must tell all of name and labels; `key` reads it where it is new.
     ///
     /// # Errors
-    /// Those of `key`, and one when the batch would hold more than [`MAX_BATCH_SERIES`].
+    /// Those of `key`, and one when the batch would hold more than [`MAX_BATCH_SERIES`] or [`MAX_BATCH_SERIES_BYTES`].
     pub(super) fn series(
         &mut self,
         batch: &mut Batch,
@@ -48,13 +109,13 @@ impl SeriesCache {
         let series = match self.spellings.get_mut(spelling) {
             Some(known) if known.batch == self.batch => known.series,
             Some(known) => {
-                known.series = intern(batch, known.key.clone())?;
+                known.series = self.room.intern(batch, known.key.clone())?;
                 known.batch = self.batch;
                 known.series
             }
             None => {
                 let key = key()?;
-                let series = intern(batch, key.clone())?;
+                let series = self.room.intern(batch, key.clone())?;
                 if self.spellings.len() < MAX_SPELLINGS {
                     self.spellings.insert(spelling.into(), Known { key, batch: self.batch, series });
                 }
@@ -71,14 +132,8 @@ impl SeriesCache {
     pub(super) fn next_batch(&mut self) {
         self.last_series = None;
         self.batch += 1;
+        self.room = SeriesRoom::default();
     }
-}
-
-fn intern(batch: &mut Batch, key: SeriesKey) -> Result<BatchSeries, RowFault> {
-    if batch.series().len() >= MAX_BATCH_SERIES {
-        return Err(too_many_series());
-    }
-    Ok(batch.intern(key))
 }
 
 pub(super) fn too_many_series() -> RowFault {
@@ -146,12 +201,30 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_takes_no_more_bytes_of_labels_than_its_bound() {
+        let (mut cache, mut batch) = (SeriesCache::default(), Batch::new());
+        let text = "x".repeat(1_000);
+        let labels = Labels::new((0..32).map(|number| (number.to_string(), &text))).expect("valid");
+        let mut add = |number: usize| {
+            let name = number.to_string();
+            let key = || Ok(SeriesKey::new(MetricName::new(&name).expect("valid"), labels.clone()));
+            cache.series(&mut batch, name.as_bytes(), key).map(BatchSeries::index)
+        };
+        let most = MAX_BATCH_SERIES_BYTES / (32 * 1_066);
+        assert!((0..most - 100).all(|number| add(number) == Ok(number)), "fits");
+        let fault = (most - 100..most + 100).find_map(|number| add(number).err());
+        let expected = "names and labels of more than 256 MiB in one body: send it in parts";
+        assert_eq!(fault, Some(RowFault::row(expected)));
+        assert_eq!(add(5), Ok(5), "what is there needs no room");
+    }
+
+    #[test]
     fn a_batch_takes_no_more_series_than_its_bound() {
         let mut batch = Batch::new();
         for number in 0..MAX_BATCH_SERIES {
             batch.intern(key(&number.to_string()));
         }
-        let fault = intern(&mut batch, key("one more")).expect_err("full");
+        let fault = SeriesRoom::default().intern(&mut batch, key("one more")).expect_err("full");
         assert_eq!(fault, RowFault::row("more than 1000000 series in one body: send it in parts"));
     }
 }

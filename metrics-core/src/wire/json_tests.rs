@@ -283,7 +283,7 @@ fn all(batch: &Batch) -> Vec<(SeriesKey, Timestamp, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::wire::testing::cases(1_000))]
 
     #[test]
     fn prop_encoding_and_decoding_are_inverse(points in prop::collection::vec(point(), 0..20)) {

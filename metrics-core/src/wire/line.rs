@@ -17,7 +17,7 @@ pub use reader::{LinesReader, MAX_LINE_BYTES};
 
 use super::error::{Place, RowError, RowErrors, RowFault};
 use super::intern::{MAX_BATCH_SERIES, too_many_series};
-use crate::model::{Batch, BatchSeries, SeriesKey, Timestamp};
+use crate::model::{Batch, BatchSeries, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, SeriesKey, Timestamp};
 
 /// The unit of a line's timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,23 +31,29 @@ pub enum Precision {
     Milliseconds,
     /// Seconds.
     Seconds,
+    /// Minutes, which InfluxDB 1 has.
+    Minutes,
+    /// Hours, which InfluxDB 1 has.
+    Hours,
 }
 
 /// A word that is no precision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a precision: use ns, us, ms or s")]
+#[error("\"{0}\" is not a precision: use ns, us, ms, s, m or h")]
 pub struct PrecisionError(String);
 
 impl FromStr for Precision {
     type Err = PrecisionError;
 
-    /// The words of InfluxDB 2 (`ns`, `us`, `ms`, `s`) and those of version 1 (`n`, `u`).
+    /// The words of InfluxDB 2 (`ns`, `us`, `ms`, `s`) and those that version 1 has besides (`n`, `u`, `m`, `h`).
     fn from_str(word: &str) -> Result<Self, PrecisionError> {
         Ok(match word {
             "ns" | "n" => Self::Nanoseconds,
             "us" | "u" | "µ" => Self::Microseconds,
             "ms" => Self::Milliseconds,
             "s" => Self::Seconds,
+            "m" => Self::Minutes,
+            "h" => Self::Hours,
             _ => return Err(PrecisionError(word.chars().take(32).collect())),
         })
     }
@@ -60,6 +66,8 @@ impl fmt::Display for Precision {
             Self::Microseconds => "us",
             Self::Milliseconds => "ms",
             Self::Seconds => "s",
+            Self::Minutes => "m",
+            Self::Hours => "h",
         })
     }
 }
@@ -70,7 +78,9 @@ impl Precision {
             Self::Nanoseconds => Some(number.div_euclid(1_000)),
             Self::Microseconds => Some(number),
             Self::Milliseconds => number.checked_mul(1_000),
-            Self::Seconds => number.checked_mul(1_000_000),
+            Self::Seconds => number.checked_mul(MICROS_PER_SECOND),
+            Self::Minutes => number.checked_mul(MICROS_PER_MINUTE),
+            Self::Hours => number.checked_mul(MICROS_PER_HOUR),
         };
         Timestamp::from_micros(micros?).ok()
     }

@@ -57,6 +57,8 @@ fn timestamps_follow_the_precision_and_may_be_absent_or_negative() {
         (Precision::Milliseconds, "1706874182099", "2024-02-02T11:43:02.099Z"),
         (Precision::Seconds, "1706874182", "2024-02-02T11:43:02Z"),
         (Precision::Seconds, "5", "1970-01-01T00:00:05Z"),
+        (Precision::Minutes, "28447903", "2024-02-02T11:43:00Z"),
+        (Precision::Hours, "474131", "2024-02-02T11:00:00Z"),
         (Precision::Seconds, "", "2024-02-02T12:00:00Z"),
     ] {
         let outcome = decode(format!("m value=1 {number}").as_bytes(), &LineOptions { precision, now: now() });
@@ -69,8 +71,8 @@ fn timestamps_follow_the_precision_and_may_be_absent_or_negative() {
         assert_eq!(errors[0].to_string(), format!("line 1: timestamp {number} s is outside the years 1 to 9999"));
     }
     assert_eq!(
-        "m".parse::<Precision>().expect_err("minutes").to_string(),
-        "\"m\" is not a precision: use ns, us, ms or s"
+        "d".parse::<Precision>().expect_err("days").to_string(),
+        "\"d\" is not a precision: use ns, us, ms, s, m or h"
     );
     assert_eq!(("n".parse(), "u".parse()), (Ok(Precision::Nanoseconds), Ok(Precision::Microseconds)));
 }
@@ -240,7 +242,7 @@ fn text(pattern: &'static str) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::wire::testing::cases(1_000))]
 
     #[test]
     fn prop_what_is_escaped_reads_back(
@@ -284,6 +286,14 @@ proptest! {
         let outcome = outcome(&body);
         prop_assert!(outcome.errors.len() <= outcome.error_count && outcome.errors.len() <= 10);
         prop_assert!(outcome.batch.samples().iter().all(|sample| sample.value.is_finite()));
+    }
+
+    #[test]
+    fn prop_no_change_of_a_body_makes_it_panic(changes in crate::wire::testing::changes(b" ,=\\\"\n\r#1it")) {
+        let lines = "cpu,host=a,dc=eu\\ 1 user=1.5,idle=98i,up=t,s=\"a \\\"b\\\", c\nd\" 1706874182099000000\n# no\nmem free=2u\n";
+        let body = crate::wire::testing::changed(lines.repeat(2).into_bytes(), &changes);
+        let outcome = outcome(&body);
+        prop_assert!(outcome.errors.len() <= outcome.error_count);
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
-    fn error(&self, expected: &'static str) -> ScanError {
+    /// What should stand here.
+    pub(super) fn error(&self, expected: &'static str) -> ScanError {
         ScanError { at: self.at.min(self.text.len()), expected }
     }
 

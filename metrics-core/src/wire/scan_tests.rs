@@ -147,7 +147,7 @@ fn nearly_json() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::wire::testing::cases(2_000))]
 
     #[test]
     fn prop_what_is_json_is_what_serde_json_takes(body in nearly_json()) {

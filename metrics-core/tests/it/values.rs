@@ -1,7 +1,7 @@
 //! Values come back bit for bit, from memory, from chunks and from a file that was opened again.
 
 use metrics_core::{
-    Batch, Engine, GroupBy, Labels, MetricName, Options, Per, Point, QueryRequest, SeriesKey, Timestamp,
+    Aggregate, Batch, Engine, GroupBy, Labels, MetricName, Options, Per, QueryRequest, Resolution, SeriesKey, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -14,9 +14,9 @@ fn assert_come_back(series: &[Vec<f64>]) {
     for (number, values) in series.iter().enumerate() {
         let labels = Labels::new([("number", format!("{number:04}"))]).expect("labels");
         let key = SeriesKey::new(MetricName::new("exact").expect("a name"), labels);
+        let series = batch.intern(key);
         for (second, value) in (0..).zip(values) {
-            let time = Timestamp::clamped(second * 1_000_000);
-            batch.push(Point::of(key.clone(), time, *value).expect("finite"));
+            batch.push_any(series, Timestamp::clamped(second * 1_000_000), *value);
         }
     }
     engine.write(batch).expect("takes a batch").wait().expect("commits");
@@ -58,6 +58,42 @@ fn values_at_the_edges_of_doubles_come_back_bit_for_bit() {
     assert_come_back(&alone);
     // A chunk chooses its encoding for all its values: each of these decides it once.
     edges().into_iter().step_by(2).for_each(|value| assert_come_back(&[vec![1.25, value, 2.5, 3.75]]));
+}
+
+/// What Prometheus and OpenTelemetry send besides numbers.
+const NO_NUMBERS: [f64; 4] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::from_bits(0x7FF8_0000_0000_0001)];
+
+#[test]
+fn nan_and_the_infinities_come_back_bit_for_bit() {
+    assert_come_back(&[NO_NUMBERS.to_vec()]);
+    NO_NUMBERS.into_iter().for_each(|value| assert_come_back(&[vec![1.25, value, 2.5], vec![value; 3]]));
+}
+
+#[test]
+fn nan_and_the_infinities_leave_rollups_that_hold() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let engine = Engine::open(folder.path().join("m.duckdb")).expect("opens");
+    let mut batch = Batch::new();
+    for (number, odd) in NO_NUMBERS.into_iter().enumerate() {
+        let labels = Labels::new([("number", number.to_string())]).expect("labels");
+        let series = batch.intern(SeriesKey::new(MetricName::new("odd").expect("a name"), labels));
+        // A value in ten, and an hour of nothing else.
+        for second in 0..20_000 {
+            let value = if second % 10 == 0 || (3_600..7_200).contains(&second) { odd } else { f64::from(second) };
+            batch.push_any(series, Timestamp::clamped(i64::from(second) * 1_000_000), value);
+        }
+    }
+    engine.write(batch).expect("takes a batch").wait().expect("commits");
+    let mut request = QueryRequest::new(["odd"], Timestamp::MIN, Timestamp::MAX).expect("a name");
+    (request.per, request.group_by) = (Per::Every(Resolution::Hour), GroupBy::Series);
+    request.aggregates = vec![Aggregate::Min, Aggregate::Max, Aggregate::Count, Aggregate::Sum];
+    let answer = || format!("{:?}", engine.query(&request).expect("answers").series);
+    let from_memory = answer();
+    engine.compact().expect("compacts");
+    assert_eq!(answer(), from_memory, "rollups and points have one answer");
+    let report = engine.check(false).expect("checks");
+    assert!(report.buckets > 0);
+    assert_eq!(report.differences, 0, "{report:?}");
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::negotiate;
 use crate::openapi::{Answer, Group, Operation, Schema};
-use crate::respond::{JSON, Reply, json, serialized};
+use crate::respond::{JSON, Reply, json, no_content, serialized};
 
 /// The InfluxDB whose way to write points is understood: its clients look for a version here.
 const INFLUX_VERSION: HeaderValue = HeaderValue::from_static("1.8.0");
@@ -22,7 +24,10 @@ pub(crate) const PING: Operation = Operation {
     text: "",
     params: &[],
     takes: &[],
-    gives: &[Answer { status: 200, text: "It does.", kinds: &[(JSON, Schema::Named("Ping"))] }],
+    gives: &[
+        Answer { status: 200, text: "It does.", kinds: &[(JSON, Schema::Named("Ping"))] },
+        Answer { status: 204, text: "It does, to a client that takes no JSON.", kinds: &[] },
+    ],
 };
 
 pub(crate) const HEALTH: Operation = Operation {
@@ -39,9 +44,10 @@ pub(crate) const HEALTH: Operation = Operation {
     ],
 };
 
-/// `GET /ping`.
-pub(crate) fn ping() -> Reply {
-    let mut reply = json(StatusCode::OK, r#"{"status":"up"}"#);
+/// `GET /ping`; without a body for those who take no JSON, as InfluxDB answers.
+pub(crate) fn ping(head: &Parts) -> Reply {
+    let takes_json = negotiate::accepts(&head.headers, JSON);
+    let mut reply = if takes_json { json(StatusCode::OK, r#"{"status":"up"}"#) } else { no_content() };
     reply.headers_mut().insert("x-influxdb-version", INFLUX_VERSION);
     reply
 }

@@ -17,7 +17,7 @@ use super::write::{ENCODING, KEY, REPLAYED, commit, idempotency_key, receive};
 use crate::app::App;
 use crate::negotiate::{self, FORM};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
-use crate::respond::{Failure, JSON, Reply, content, json};
+use crate::respond::{Failure, JSON, Reply, json, no_content};
 
 /// Which of InfluxDB's two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,24 @@ impl Version {
             Self::V2 => &LINES_V2,
         }
     }
+
+    /// What a word means as a precision: version 2 has no minutes and hours any more.
+    fn precision(self, word: &str) -> Result<Precision, Failure> {
+        let precision =
+            word.parse().map_err(|error| Failure::malformed(format!("parameter \"precision\": {error}")))?;
+        match (self, precision) {
+            (Self::V2, Precision::Minutes | Precision::Hours) => {
+                let message =
+                    format!("parameter \"precision\": \"{precision}\" is one of /write only: use ns, us, ms or s");
+                Err(Failure::malformed(message))
+            }
+            _ => Ok(precision),
+        }
+    }
 }
 
 /// Unit of timestamps.
-const PRECISION: Param = Param::query("precision", "Unit of the timestamps: `ns` (the default), `us`, `ms` or `s`.");
+const PRECISION: Param = Param::query("precision", "Unit of the timestamps: `ns` (the default), `us`, `ms` or `s`; of version 1 also `m` or `h`.");
 
 /// A parameter that senders give. A store has no databases and no users: it says nothing here.
 const fn ignored(name: &'static str) -> Param {
@@ -123,12 +137,11 @@ pub(crate) async fn write(
     }
     let mark = replayed.then(|| HeaderValue::from_static("true"));
     if error_count == 0 {
-        let mut reply = content(StatusCode::NO_CONTENT, "text/plain", "");
-        reply.headers_mut().clear();
+        let mut reply = no_content();
         reply.headers_mut().extend(mark.map(|mark| (REPLAYED, mark)));
         return Ok(reply);
     }
-    let told = list(&errors, error_count);
+    let told = list(&errors, error_count, "lines");
     // Senders know a partial write, and lines that are never right, by these words and do not send them again.
     let failure = match is_empty {
         true => Failure::malformed(format!("unable to parse {told}")),
@@ -141,10 +154,11 @@ pub(crate) async fn write(
     })
 }
 
-fn list(errors: &[RowError], count: usize) -> String {
+/// The first errors, and how many there are of `what`.
+pub(super) fn list(errors: &[RowError], count: usize, what: &str) -> String {
     let mut text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if count > 1 {
-        text.insert_str(0, &format!("{count} lines: "));
+        text.insert_str(0, &format!("{count} {what}: "));
     }
     if count > errors.len() {
         text.push_str(&format!("; and {} more", count - errors.len()));
@@ -172,9 +186,7 @@ fn precision(head: &Parts, version: Version) -> Result<Precision, Failure> {
             }
             "precision" if value.is_empty() => precision = Some(Precision::default()),
             "precision" => {
-                let unit = value.parse();
-                let unit = unit.map_err(|error| Failure::malformed(format!("parameter \"precision\": {error}")))?;
-                precision = Some(unit);
+                precision = Some(version.precision(&value)?);
             }
             other => version.operation().check_known(other)?,
         }

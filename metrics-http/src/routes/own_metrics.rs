@@ -140,6 +140,9 @@ impl Text {
         let skipped = figures.strings_skipped.load(Ordering::Relaxed);
         let name = "metrics_http_string_fields_skipped_total";
         self.single(name, "counter", "Text fields of line protocol, which hold no number.", skipped);
+        for (name, help, count) in figures.drops() {
+            self.single(name, "counter", help, count);
+        }
         let connections = figures.connections.load(Ordering::Relaxed) as u64;
         self.single("metrics_http_connections", "gauge", "Open connections.", connections);
         let refused = figures.connections_refused.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! `POST /v1/metrics`: points in JSON, NDJSON, CSV or Arrow, all or nothing.
+//! `POST /v1/metrics`: points in JSON, NDJSON, CSV or Arrow, all or nothing; or what OpenTelemetry's exporters send.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,10 +7,12 @@ use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use metrics_core::wire::otlp::OtlpEncoding;
 use metrics_core::wire::{self, DecodeError, csv::CsvOptions};
 use metrics_core::{Batch, IdempotencyKey, Labels, MetricName, Receipt, Timestamp};
 use serde::Serialize;
 
+use super::otlp::{self, Export};
 use super::read::pairs;
 use crate::app::App;
 use crate::body;
@@ -53,6 +55,12 @@ struct Written {
     points: u64,
 }
 
+/// What a body was.
+enum Decoded {
+    Points(Batch),
+    Export(Export),
+}
+
 /// Takes a body of points; answers when they are durable.
 pub(crate) async fn points(app: &Arc<App>, head: &Parts, body: &mut Incoming) -> Result<Reply, Failure> {
     let format = BodyFormat::of(&head.headers)?;
@@ -62,14 +70,22 @@ pub(crate) async fn points(app: &Arc<App>, head: &Parts, body: &mut Incoming) ->
     let decode = move |plain: &[u8]| {
         let now = Timestamp::now();
         let batch = match format {
+            BodyFormat::Otlp => return otlp::decode(plain, OtlpEncoding::Protobuf, now).map(Decoded::Export),
+            BodyFormat::Json if wire::otlp::is_json_export(plain) => {
+                return otlp::decode(plain, OtlpEncoding::Json, now).map(Decoded::Export);
+            }
             BodyFormat::Json => wire::json::decode(plain, now),
             BodyFormat::Ndjson => wire::json::decode_lines(plain, now),
             BodyFormat::Csv => wire::csv::decode(plain, &CsvOptions { name, labels: Labels::empty() }),
             BodyFormat::Arrow => wire::arrow::decode(plain, name, limit),
         };
-        batch.map_err(refused)
+        batch.map(Decoded::Points).map_err(refused)
     };
-    let (batch, _grant) = receive(app, head, body, decode).await?;
+    let (decoded, _grant) = receive(app, head, body, decode).await?;
+    let batch = match decoded {
+        Decoded::Points(batch) => batch,
+        Decoded::Export(export) => return export.store(app, key).await,
+    };
     let receipt = commit(app, batch, key).await?;
     let mut reply = serialized(StatusCode::CREATED, &Written { status: "success", points: receipt.points });
     if receipt.replayed {
@@ -86,11 +102,25 @@ pub(super) async fn receive<T: Send + 'static>(
     body: &mut Incoming,
     decode: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
 ) -> Result<(T, Grant), Failure> {
-    let coding = Coding::of(&head.headers)?;
+    receive_coded(app, Coding::of(&head.headers)?, body, decode).await
+}
+
+/// As [`receive`], where the coding is known.
+pub(super) async fn receive_coded<T: Send + 'static>(
+    app: &Arc<App>,
+    coding: Coding,
+    body: &mut Incoming,
+    decode: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
+) -> Result<(T, Grant), Failure> {
     let limit = app.options.inflated_limit_bytes;
     let mut grant = app.memory.grant();
     let wire = body::read(body, &app.options, &mut grant).await?;
-    let is_small = coding == Coding::Identity && wire.len() <= INLINE_BYTES;
+    let is_small = match coding {
+        Coding::Identity => wire.len() <= INLINE_BYTES,
+        // It cannot grow by more than it says.
+        Coding::Snappy => snap::raw::decompress_len(&wire).is_ok_and(|length| length <= INLINE_BYTES),
+        _ => false,
+    };
     let run = move || {
         let plain = inflate(coding, wire, limit, &mut grant)?;
         Ok((decode(&plain)?, grant))
@@ -112,9 +142,11 @@ pub(super) async fn commit(app: &App, batch: Batch, key: Option<IdempotencyKey>)
     Ok(receipt)
 }
 
-fn refused(error: DecodeError) -> Failure {
+/// A body that gives no batch.
+pub(super) fn refused(error: DecodeError) -> Failure {
     let failure = Failure::malformed(error.to_string());
     match error {
+        DecodeError::TooManyPoints { .. } => Failure::too_large(error.to_string()),
         DecodeError::Rows { first, .. } => failure.with_rows(first),
         _ => failure,
     }

@@ -69,6 +69,12 @@ async fn timestamps_have_the_precision_that_is_named() {
         let second = "2024-02-02T11:43:02";
         assert_eq!(last, if number.len() == 10 { format!("{second}Z") } else { format!("{second}.099Z") });
     }
+    for (unit, number, expected) in [("m", "28447903", "2024-02-02T11:43:00Z"), ("h", "474131", "2024-02-02T11:00:00Z")]
+    {
+        let answer = write(&server, &format!("/write?precision={unit}"), &format!("in_{unit} value=1 {number}")).await;
+        assert_eq!(answer.status, 204, "{}", answer.text());
+        assert_eq!(server.engine.series(Some(&format!("in_{unit}")), &[])[0].last.to_string(), expected);
+    }
     let before = Timestamp::now();
     assert_eq!(write(&server, BOTH[0], "now value=1").await.status, 204);
     let at = server.engine.series(Some("now"), &[])[0].last;
@@ -87,7 +93,8 @@ async fn parameters_of_each_version_are_taken_and_others_named() {
         assert_eq!(write(&server, target, "m value=1 1706874182").await.status, 204, "{target}");
     }
     for (target, words) in [
-        ("/write?precision=h", "\"h\" is not a precision: use ns, us, ms or s"),
+        ("/write?precision=d", "\"d\" is not a precision: use ns, us, ms, s, m or h"),
+        ("/api/v2/write?precision=h", "\"h\" is one of /write only: use ns, us, ms or s"),
         ("/write?precision=s&precision=s", "twice"),
         ("/write?bucket=b", "unknown parameter \"bucket\": use precision, db, rp, u, p and consistency"),
         ("/api/v2/write?db=d", "unknown parameter \"db\": use precision, org, orgID and bucket"),
@@ -273,5 +280,12 @@ async fn ping_tells_a_version_of_influxdb() {
     for method in ["GET", "HEAD"] {
         let answer = server.send(method, "/ping", &[], b"").await;
         assert_eq!((answer.status, answer.header("x-influxdb-version")), (200, Some("1.8.0")), "{method}");
+    }
+    // The client `influxdb` from PyPI takes no JSON here and wants what InfluxDB answers.
+    let answer = server.send("GET", "/ping", &[("accept", "application/x-msgpack")], b"").await;
+    assert_eq!((answer.status, answer.header("x-influxdb-version")), (204, Some("1.8.0")));
+    for accept in ["*/*", "text/html, application/json;q=0.1"] {
+        let answer = server.send("GET", "/ping", &[("accept", accept)], b"").await;
+        assert_eq!((answer.status, answer.text()), (200, r#"{"status":"up"}"#), "{accept}");
     }
 }
