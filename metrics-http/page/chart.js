@@ -1,4 +1,4 @@
-// One panel: two canvases (the picture; above it the crosshair and the selection), and what pointer and keys do there.
+// One chart: two canvases (the picture; above it the crosshair and the selection), and what pointer and keys do there.
 
 import { layoutOf, paint, paintCrosshair, paintSelection } from "./draw.js";
 import { element } from "./dom.js";
@@ -8,10 +8,13 @@ import { readingsAt, spoken, Tooltip } from "./tooltip.js";
 
 const MIN_DRAG_PX = 6;
 const REACH_PX = 24;
+const WHEEL_LINE_PX = 16;
+/** So many pixels of the wheel halve or double the range. */
+const WHEEL_DOUBLE_PX = 240;
 
 /**
  * A chart. `actions`: zoom(from, to), pan(ms, done), back(), scale(factor, around), hover(at or null, chart),
- * say(text).
+ * wheelPan(ms), wheelScale(factor, around), say(text).
  */
 export class Chart {
   #scene = null;
@@ -24,7 +27,7 @@ export class Chart {
     this.actions = actions;
     this.picture = element("canvas", { "aria-hidden": "true" });
     this.overlay = element("canvas", { class: "overlay", "aria-hidden": "true" });
-    this.title = element("h3", { class: "panel-title" });
+    this.title = element("h3", { class: "chart-title" });
     this.stage = element(
       "div",
       {
@@ -37,7 +40,7 @@ export class Chart {
       this.picture,
       this.overlay,
     );
-    this.root = element("div", { class: "panel" }, this.title, this.stage);
+    this.root = element("div", { class: "chart" }, this.title, this.stage);
     this.tooltip = new Tooltip(this.stage);
     this.stage.addEventListener("pointerdown", (event) => this.#press(event));
     this.stage.addEventListener("pointermove", (event) => this.#move(event));
@@ -49,6 +52,7 @@ export class Chart {
     this.stage.addEventListener("blur", () => this.actions.hover(null, this));
     this.stage.addEventListener("dblclick", () => this.actions.back());
     this.stage.addEventListener("keydown", (event) => this.#key(event));
+    this.stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
 
   /** Whether the pointer is dragging: the picture must not change under it. */
@@ -62,7 +66,7 @@ export class Chart {
     return layoutOf(this.picture.getContext("2d"), { ...scene, width, height }).left;
   }
 
-  /** Draws a scene (without its size); `title` is null where the page has only one panel. */
+  /** Draws a scene (without its size); `title` is null where its panel has only one chart. */
   draw(scene, title) {
     this.title.textContent = title ?? "";
     this.title.hidden = title === null;
@@ -92,7 +96,7 @@ export class Chart {
     return ctx;
   }
 
-  /** Puts the crosshair at a time (null: nowhere). The panel that is pointed at shows the tooltip too. */
+  /** Puts the crosshair at a time (null: nowhere). The chart that is pointed at shows the tooltip too. */
   point(at, own) {
     this.#at = at;
     this.own = own;
@@ -202,6 +206,20 @@ export class Chart {
   #abandon() {
     this.#drag = null;
     this.#paintOverlay();
+  }
+
+  /** Sideways (or with Shift) pans, with Ctrl or two fingers zooms; any other turn scrolls the page, as it should. */
+  #wheel(event) {
+    if (!this.#layout || this.#drag) return;
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? WHEEL_LINE_PX : 1;
+    const [across, down] = [event.deltaX * unit, event.deltaY * unit];
+    const { x } = this.#layout;
+    if (event.ctrlKey) {
+      this.actions.wheelScale(2 ** (down / WHEEL_DOUBLE_PX), x.invert(this.#place(event).x));
+    } else if (event.shiftKey || Math.abs(across) > Math.abs(down)) {
+      this.actions.wheelPan(x.invert(across === 0 ? down : across) - x.invert(0));
+    } else return;
+    event.preventDefault();
   }
 
   #key(event) {
