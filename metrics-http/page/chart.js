@@ -87,12 +87,16 @@ export class Chart {
   #fit(canvas) {
     const ratio = window.devicePixelRatio || 1;
     const { width, height } = this.#scene;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
+    const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
     const ctx = canvas.getContext("2d");
+    if (canvas.width !== across || canvas.height !== down) {
+      canvas.width = across;
+      canvas.height = down;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.clearRect(0, 0, width, height);
     return ctx;
   }
 
