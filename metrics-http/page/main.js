@@ -31,7 +31,7 @@ class App {
   #lefts = new Map();
   #left = 0;
   #stream = new ChangeStream({
-    changed: (name) => this.panels.forEach((panel) => panel.touched(name)),
+    changed: (names) => this.panels.forEach((panel) => panel.touched(names)),
     turned: () => this.panels.forEach((panel) => panel.touched(null)),
   });
 
@@ -291,8 +291,8 @@ class App {
     const text = {
       loading: "loading",
       waiting: "waiting for a first point",
-      live: `live, ${now}`,
-      still: `read at ${now}`,
+      live: `as of ${now}`,
+      still: `as of ${now}`,
       gone: "server gone, trying again",
       refused: "refused",
     }[state];

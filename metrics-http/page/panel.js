@@ -26,7 +26,9 @@ export class Panel {
   #slotOf = new Map();
   #frame = null;
   #asked = { extent: null, points: 0 };
+  /** When the answer came, on the browser's clock, and where it ended. */
   #answeredAt = 0;
+  #answeredTo = 0;
   #slow = 0;
   /** Since when and why nobody answers, or null. */
   gone = null;
@@ -114,9 +116,9 @@ export class Panel {
     this.loop.wake();
   }
 
-  /** Asks again if a metric of this panel changed (null: any), but not all the time. */
-  touched(name) {
-    if (!this.#isLive || (name !== null && !this.own.names.includes(name))) return;
+  /** Asks again if one of these metrics (null: any) is this panel's, but not all the time. */
+  touched(names) {
+    if (!this.#isLive || (names !== null && !this.own.names.some((name) => names.includes(name)))) return;
     const { extent, points } = this.#asked;
     this.loop.nudge(extent ? gapFor(extent.lengthMs, points) : 0);
   }
@@ -129,8 +131,6 @@ export class Panel {
     this.#frame = { ...this.#frame, from: to - length, to };
     this.render();
   }
-
-  #answeredTo = 0;
 
   get #isBusy() {
     return this.charts.busy || this.app.isRolling;

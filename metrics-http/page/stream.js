@@ -5,7 +5,14 @@
 const MAX_NAMES = 100;
 /** A server that refused the stream is asked again after so long. */
 const REFUSED_PAUSE_MS = 60_000;
-const EVENTS = ["message", "window", "change", "changes", "reset"];
+/** `windows` tells that windows of some metrics changed, `reset` that any of theirs may have. */
+const EVENTS = ["windows", "reset"];
+/** Least work for the server: what the windows hold is not read here. */
+const ASKED = [
+  ["per", "minute"],
+  ["agg", "count"],
+  ["interval", "1s"],
+];
 
 export class ChangeStream {
   #source = null;
@@ -13,7 +20,7 @@ export class ChangeStream {
   #timer = 0;
   #isOpen = false;
 
-  /** `changed(name)`: points of a metric came or went (null: of any). `turned()`: it opened, or broke off. */
+  /** `changed(names)`: points of these metrics came or went (null: of any). `turned()`: it opened, or broke off. */
   constructor({ changed, turned }) {
     this.changed = changed;
     this.turned = turned;
@@ -28,7 +35,8 @@ export class ChangeStream {
   watch(names) {
     const listed = [...new Set(names)].sort();
     const heard = listed.length > 0 && listed.length <= MAX_NAMES;
-    const address = heard ? `v1/stream?${new URLSearchParams(listed.map((name) => ["name", name]))}` : null;
+    const params = new URLSearchParams([...listed.map((name) => ["name", name]), ...ASKED]);
+    const address = heard ? `v1/stream?${params}` : null;
     if (address === this.#address) return;
     this.#close();
     this.#address = address;
@@ -47,7 +55,7 @@ export class ChangeStream {
         this.#timer = setTimeout(() => this.#open(), REFUSED_PAUSE_MS);
       }
     });
-    for (const type of EVENTS) source.addEventListener(type, (event) => this.changed(nameIn(event.data)));
+    for (const type of EVENTS) source.addEventListener(type, (event) => this.changed(namesIn(event.data)));
   }
 
   #close() {
@@ -64,11 +72,11 @@ export class ChangeStream {
   }
 }
 
-/** The metric that an event is about, or null where it is about any. */
-function nameIn(data) {
+/** The metrics that an event is about, or null where it may be any. */
+function namesIn(data) {
   try {
-    const { name } = JSON.parse(data);
-    return typeof name === "string" ? name : null;
+    const { names } = JSON.parse(data);
+    return Array.isArray(names) ? names : null;
   } catch {
     return null;
   }

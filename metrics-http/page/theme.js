@@ -3,14 +3,17 @@
 const KEY = "theme";
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
 const TITLES = { auto: "as the system has them", light: "light", dark: "dark" };
+// As text, not as pictures in colours of their own.
+const SIGNS = { auto: "\u25d0", light: "\u2600\ufe0e", dark: "\u263e\ufe0e" };
 
 /** Lets a button step through the themes; `changed()`: the colours are others now. */
 export function bindTheme(button, changed) {
   const show = (theme) => {
     if (theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    button.textContent = theme[0].toUpperCase() + theme.slice(1);
+    button.textContent = SIGNS[theme];
     button.title = `Colours: ${TITLES[theme]}`;
+    button.setAttribute("aria-label", button.title);
     changed();
   };
   let theme = read();

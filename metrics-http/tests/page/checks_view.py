@@ -215,9 +215,9 @@ def a_theme_that_was_chosen_stays(page, url):
     background = "getComputedStyle(document.body).backgroundColor"
     page.open(f"{url}/?name=ramp&{DAY}&tz=UTC")
     page.until("a chart", FIGURES, lambda rows: len(rows) == 1)
-    for label, colour in (("Light", "rgb(244, 245, 247)"), ("Dark", "rgb(15, 19, 23)")):
+    for label, colour in (("light", "rgb(244, 245, 247)"), ("dark", "rgb(15, 19, 23)")):
         page.click("#theme")
-        page.equal("the button", "document.querySelector('#theme').textContent", label)
+        page.equal("the button", "document.querySelector('#theme').title", f"Colours: {label}")
         page.equal("the background", background, colour)
     page.open(f"{url}/?name=ramp&{DAY}&tz=UTC")
     page.equal("the background", background, "rgb(15, 19, 23)")
