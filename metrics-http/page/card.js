@@ -87,10 +87,14 @@ export class Card {
     this.buttons.down.disabled = at === count - 1;
   }
 
-  /** Shows a heading, and whether there is a picture to save. */
-  head({ title, detail }, hasPicture) {
+  /** Shows a heading. */
+  head({ title, detail }) {
     this.caption.textContent = title;
     this.detail.textContent = detail;
+  }
+
+  /** Whether there is anything to save. */
+  allowSaving(hasPicture) {
     for (const save of this.saves) save.disabled = !hasPicture;
   }
 

@@ -45,7 +45,7 @@ export class Chart {
     this.stage.addEventListener("pointerdown", (event) => this.#press(event));
     this.stage.addEventListener("pointermove", (event) => this.#move(event));
     this.stage.addEventListener("pointerup", (event) => this.#release(event));
-    this.stage.addEventListener("pointercancel", () => this.#abandon());
+    this.stage.addEventListener("pointercancel", () => this.#cancel());
     this.stage.addEventListener("pointerleave", () => {
       if (!this.#drag) this.actions.hover(null, this);
     });
@@ -212,6 +212,13 @@ export class Chart {
     this.#paintOverlay();
   }
 
+  /** Gives up a drag: what it moved goes back to its place. */
+  #cancel() {
+    const wasPanning = this.#drag?.pan === true;
+    this.#abandon();
+    if (wasPanning) this.actions.pan(0, false);
+  }
+
   /** Sideways (or with Shift) pans, with Ctrl or two fingers zooms; any other turn scrolls the page, as it should. */
   #wheel(event) {
     if (!this.#layout || this.#drag) return;
@@ -241,7 +248,7 @@ export class Chart {
       "=": () => this.actions.scale(0.5, this.#at),
       "-": () => this.actions.scale(2, this.#at),
       Escape: () => {
-        this.#abandon();
+        this.#cancel();
         this.actions.hover(null, this);
       },
     }[event.key];

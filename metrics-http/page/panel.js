@@ -125,11 +125,13 @@ export class Panel {
 
   /** Lets the picture move on with the time, where it ends now and the answer at hand is still right. */
   slide() {
-    if (!this.#frame || !this.#isLive || !this.app.time.range.last || this.#isBusy || this.gone) return;
+    const isStill = !this.#isLive || !this.app.time.range.last || this.#isBusy;
+    if (isStill || this.gone || this.refused || !this.#frame || this.#frame.series.length === 0) return;
     const length = this.#frame.to - this.#frame.from;
     const to = this.#answeredTo + performance.now() - this.#answeredAt;
     this.#frame = { ...this.#frame, from: to - length, to };
-    this.render();
+    this.charts.show(this.#frame, this.#slotOf, this.view);
+    this.card.head(captionOf(this.view, this.#frame));
   }
 
   get #isBusy() {
@@ -223,7 +225,8 @@ export class Panel {
     const frame = this.#frame;
     showNotices(card.notices, noticesFor(this));
     const visible = frame && !refused ? frame.series.filter(({ key }) => isVisible(view, key)) : [];
-    card.head(captionOf(view, frame), visible.length > 0);
+    card.head(captionOf(view, frame));
+    card.allowSaving(visible.length > 0);
     card.syncBoxes(view);
     card.tables.hidden = visible.length === 0;
     card.charts.classList.toggle("blank", frame === null || refused !== null);
