@@ -48,7 +48,11 @@ export class Catalog {
 
   /** Runs a task unless it is running: then waits for that. */
   async #once(key, task) {
-    if (!this.#pending.has(key)) this.#pending.set(key, task().finally(() => this.#pending.delete(key)));
+    if (!this.#pending.has(key))
+      this.#pending.set(
+        key,
+        task().finally(() => this.#pending.delete(key)),
+      );
     await this.#pending.get(key);
   }
 

@@ -58,10 +58,11 @@ export function noticesFor(panel) {
 /** That nobody answers, since when and why. */
 export function goneNotice({ kind, since, message, kept }, zone, retry) {
   const what = kind === "server" ? "The server has failed to answer since" : "The server has not answered since";
+  const ask = kind === "server" ? "" : " Is it still running?";
   const chart = kept ? " The chart shows what came last." : "";
   return {
     kind: "warning",
-    text: `${what} ${clock(since, zone)}: ${message}.${chart} The next try comes by itself.`,
+    text: `${what} ${clock(since, zone)}: ${message}.${ask}${chart} The next try comes by itself.`,
     actions: [["Try now", retry]],
   };
 }
@@ -81,7 +82,8 @@ function unknownNotice(names, known, choose) {
 function cutText(view, { frame, extent, points }) {
   if (view.per === "raw") {
     if (frame.raw) return null;
-    return `More points than this chart has pixels: averages per ${widthText(frame.per)} with their min\u2013max band are drawn until you zoom in.`;
+    const drawn = `averages per ${widthText(frame.per)} with their min\u2013max band`;
+    return `More points than this chart has pixels: ${drawn} are drawn until you zoom in.`;
   }
   if (frame.series.length === 0 || view.per === "auto" || drawnPer(view.per, extent.lengthMs, points) === view.per)
     return null;

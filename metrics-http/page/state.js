@@ -50,7 +50,8 @@ export function emptyPanel() {
 
 /**
  * Reads a view from a query string: { time, panels }; what cannot be read keeps its default. `time` is what all panels
- * share, { range, tz, live }. A range is one of { last: "1h" } (up to now), { from, to } (ms, half-open), { all: true }.
+ * share, { range, tz, live }. A range is one of { last: "1h" } (up to now), { from, to } (ms, half-open) and
+ * { all: true }.
  */
 export function decodeView(search) {
   const params = new URLSearchParams(search);

@@ -31,7 +31,7 @@ export class ChangeStream {
     return this.#isOpen;
   }
 
-  /** Listens for changes of these metrics and no others; to nothing where there are none, or more than the server takes. */
+  /** Listens for changes of these metrics; to nothing where there are none, or more than the server takes. */
   watch(names) {
     const listed = [...new Set(names)].sort();
     const heard = listed.length > 0 && listed.length <= MAX_NAMES;

@@ -177,7 +177,7 @@ mod tests {
             assert!(width <= quarter / 3 || width % quarter == 0, "{width}");
             assert!(width <= MICROS_PER_HOUR || width % MICROS_PER_HOUR == 0, "{width}");
         }
-        assert_eq!(Resolution::auto(50 * MICROS_PER_HOUR, 300).to_string(), "15m", "not 10m");
-        assert_eq!(Resolution::auto(25 * 24 * MICROS_PER_HOUR, 300).to_string(), "2h", "not 3h");
+        assert_eq!(Resolution::auto(48 * MICROS_PER_HOUR, 300).to_string(), "15m", "not 10m");
+        assert_eq!(Resolution::auto(24 * 24 * MICROS_PER_HOUR, 300).to_string(), "2h", "not 3h");
     }
 }

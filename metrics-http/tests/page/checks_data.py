@@ -1,4 +1,4 @@
-"""The chart page on recorded data: what it draws keeps the peaks, shows points where they are few, and moves in time."""
+"""The chart page on recorded data: it keeps the peaks, shows points where they are few, and moves in time."""
 
 import csv
 import urllib.parse
@@ -67,7 +67,9 @@ def more_points_than_pixels_are_drawn_as_windows_with_their_band(page, url):
     page.until("windows", DETAIL, lambda text: text.startswith("avg per"))
     high = page.run("return " + of_app(f"Math.max(...{SERIES}[0].max)"))
     assert high == max(value for _, value in read(TEMPERATURE)), high
-    page.open(f"{url}/?name=machine_temperature&from=2014-01-01T00%3A00%3A00Z&to=2014-01-02T00%3A00%3A00Z&per=raw&tz=UTC")
+    page.open(
+        f"{url}/?name=machine_temperature&from=2014-01-01T00%3A00%3A00Z&to=2014-01-02T00%3A00%3A00Z&per=raw&tz=UTC"
+    )
     page.until("points", DETAIL, lambda text: text.startswith("raw points"))
     page.equal("no notice", NOTICES, "")
 

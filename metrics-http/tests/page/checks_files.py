@@ -94,7 +94,9 @@ def the_picture_is_saved_as_svg(page, url):
     assert texts[0] == "holed" and texts[1].startswith("avg per hour"), texts[:2]
     assert "12:00" in texts and texts[-1] == "holed", texts
     lines = [path for path in root.iter(f"{SVG}path") if path.get("stroke") == "rgb(47, 111, 222)"]
-    runs = [path.get("d").count("L") + 1 for path in lines if "L" in path.get("d") and path.get("stroke-width") == "1.5"]
+    runs = [
+        path.get("d").count("L") + 1 for path in lines if "L" in path.get("d") and path.get("stroke-width") == "1.5"
+    ]
     assert runs == [10, 12], f"a line of ten hours, a hole, a line of twelve: {runs}"
 
 
@@ -104,7 +106,14 @@ def hostile_names_stay_text_in_a_picture(page, url):
     page.click(".save-svg")
     name = "-img-src-x-onerror-window.hit-1-_avg-per-hour_20240202T0000_20240203T0000.svg"
     root = ElementTree.fromstring(downloaded(page, name))
-    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {"svg", "g", "path", "rect", "text", "clipPath"}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+        "svg",
+        "g",
+        "path",
+        "rect",
+        "text",
+        "clipPath",
+    }
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert texts[0] == HOSTILE and texts[-1].startswith(f"{HOSTILE_LABEL}="), texts
     assert all(not name.startswith("on") for element in root.iter() for name in element.attrib)

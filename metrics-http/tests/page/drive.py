@@ -5,7 +5,8 @@ Usage: drive.py COMMAND...  (starts servers, such as: drive.py cargo run --relea
 
 Needs `chromium` and `chromedriver` (Debian: chromium, chromium-driver; other paths by the environment variables
 CHROMIUM and CHROMEDRIVER) and nothing but Python's own library. ONLY=words runs the checks with one of these words,
-separated by blanks, in their names (the first one fills the store and always runs). Exit status 0 when every check held; else it names the first that did not.
+separated by blanks, in their names (the first one fills the store and always runs). Exit status 0 when every check
+held; else it names the first that did not.
 """
 
 import contextlib

@@ -70,7 +70,9 @@ def fill(url):
 
 def cold_load(address, width):
     with tempfile.TemporaryDirectory() as folder, started(pathlib.Path(folder)) as page:
-        page.devtools("Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+        page.devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT, deviceScaleFactor=1, mobile=False
+        )
         page.devtools("Page.enable")
         page.devtools("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         page.open(address)
@@ -79,7 +81,9 @@ def cold_load(address, width):
 
 def frames(page, step):
     page.call("POST", "/timeouts", {"script": 120_000})
-    found = page.call("POST", "/execute/async", {"script": f"{step}\n{RUN}\nrequestAnimationFrame(frame);", "args": [FRAMES]})
+    found = page.call(
+        "POST", "/execute/async", {"script": f"{step}\n{RUN}\nrequestAnimationFrame(frame);", "args": [FRAMES]}
+    )
     return [f"{statistics.median(times):.1f} (p95 {statistics.quantiles(times, n=20)[18]:.1f})" for times in found]
 
 
@@ -87,7 +91,9 @@ def report(what, address, steps):
     loads = [cold_load(address, WIDTH) for _ in range(LOADS)]
     print(f"{what}: first chart {statistics.median(loads):.0f} ms, cold; of {', '.join(f'{ms:.0f}' for ms in loads)}")
     with tempfile.TemporaryDirectory() as folder, started(pathlib.Path(folder)) as page:
-        page.devtools("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+        page.devtools(
+            "Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False
+        )
         page.open(address)
         page.until("a chart", "document.querySelector('.stage[aria-label], .drawn') !== null")
         for name, step in steps.items():
@@ -98,12 +104,11 @@ def report(what, address, steps):
             print(f"{what}: {message}")
 
 
-POINTER = """
-const target = document.querySelector(%r), box = target.getBoundingClientRect();
+HOVER = """
+const target = document.querySelector('.stage'), box = target.getBoundingClientRect();
 const step = (i) => {
   const place = { clientX: box.left + 100 + i * 12, clientY: box.top + 200, bubbles: true, pointerType: 'mouse' };
   target.dispatchEvent(new PointerEvent('pointermove', place));
-  target.dispatchEvent(new MouseEvent('mousemove', place));
 };
 """
 PAGE_STEPS = {
@@ -112,21 +117,22 @@ let pan;
 const loaded = import('/page/main.js').then(({ app }) => { pan = app.gestures.pan; });
 const step = async (i) => { await loaded; pan(i * 60_000, false); };
 """,
-    "hovering": POINTER % ".stage",
+    "hovering": HOVER,
 }
 LIBRARY_STEPS = {
     "panning": """
-const chart = document.querySelector('.drawn'), start = chart._fullLayout.xaxis.range.map((at) => chart._fullLayout.xaxis.d2c(at));
+const chart = document.querySelector('.drawn'), { xaxis } = chart._fullLayout;
+const start = xaxis.range.map((at) => xaxis.d2c(at));
 const step = (i) => Plotly.relayout(chart, { 'xaxis.range': start.map((at) => at + i * 60_000) });
 """,
-    "hovering": POINTER % ".nsewdrag",
 }
 LIBRARY_PAGE = """<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="size.css">
 <div id="chart"></div><script src="library.js"></script><script src="draw.js"></script>"""
 LIBRARY_DRAW = """
 fetch('data.json').then((answer) => answer.json()).then(({ time, series }) => {
   const traces = series.map((y, i) => ({ x: time.map((at) => new Date(at)), y, name: `h${i}`, mode: 'lines' }));
-  const layout = { hovermode: 'x unified', xaxis: { range: [time[0], time.at(-1)].map((at) => new Date(at).toISOString()) } };
+  const range = [time[0], time.at(-1)].map((at) => new Date(at).toISOString());
+  const layout = { hovermode: 'x unified', xaxis: { range } };
   return Plotly.newPlot('chart', traces, layout).then((chart) => chart.classList.add('drawn'));
 });
 """

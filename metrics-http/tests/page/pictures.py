@@ -26,8 +26,8 @@ SIMULATE = "simulate --metrics 20 --interval 10s --backfill 24h --duration 0s --
 # Moves the pointer over the first chart, to a share of its width.
 POINT = """
 const stage = document.querySelector('.stage'), box = stage.getBoundingClientRect();
-const place = { clientX: box.left + box.width * arguments[0], clientY: box.top + 90, pointerType: 'mouse', bubbles: true };
-stage.dispatchEvent(new PointerEvent('pointermove', place));
+const at = { clientX: box.left + box.width * arguments[0], clientY: box.top + 90 };
+stage.dispatchEvent(new PointerEvent('pointermove', { ...at, pointerType: 'mouse', bubbles: true }));
 """
 
 
@@ -64,7 +64,7 @@ def main():
         take(page, f"{server.url}/?{simulated}", "light", 900, 0.62, DOCS / "page.png")
         second = urllib.parse.quote("name=machine_temperature")
         recorded = f"name=cpu_use&from=2014-02-14T12:00:00Z&to=2014-02-20T00:00:00Z&tz=UTC&panel={second}"
-        take(page, f"{server.url}/?{recorded}", "dark", 1250, 0.4, DOCS / "page-dark.png")
+        take(page, f"{server.url}/?{recorded}", "dark", 1300, 0.4, DOCS / "page-dark.png")
         server.stop()
 
 

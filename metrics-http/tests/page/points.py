@@ -29,7 +29,7 @@ def send(address, body, content_type):
 
 
 def fill(url):
-    """Quarter hours of a day, hours over a change of clocks, hostile text, 2,000 names, a metric of 2,000 series, recorded data."""
+    """Quarter hours of a day, hours over a change of clocks, hostile text, many names and series, recorded data."""
     midnight = datetime(2024, 2, 2, tzinfo=timezone.utc)
     points = []
     for quarter in range(96):

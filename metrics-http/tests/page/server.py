@@ -39,7 +39,7 @@ class Server:
         threading.Thread(target=lambda: first.put(self.process.stdout.readline()), daemon=True).start()
         line = first.get(timeout=START_SECONDS)
         found = re.match(r"listening on (http://\S+)", line)
-        assert found, f"the server's first line is not \"listening on ...\": {line!r}\n{self.log.read_text()[-2000:]}"
+        assert found, f'the server\'s first line is not "listening on ...": {line!r}\n{self.log.read_text()[-2000:]}'
         self.url = found[1]
 
     def stop(self):
