@@ -23,7 +23,9 @@ from reading import (
 def an_empty_store_tells_how_to_post_and_opens_the_first_metric(page, url):
     page.open(url + "/")
     told = page.until("the empty store's text", "document.querySelector('#empty:not([hidden])')?.textContent")
-    assert f"curl -X POST {url}/v1/metrics" in told and "serve --simulate" in told, told
+    assert f"curl -X POST {url}/v1/metrics" in told and all(
+        f"serve --{option}" in told for option in ("collect", "simulate")
+    ), told
     post(url, [{"name": "first", "value": 7.25}])
     page.equal("the caption", CAPTION, "first")
     page.equal("the figures", FIGURES, [["first", "7.25", "7.25", "7.25", "7.25", "1"]])

@@ -34,13 +34,14 @@ stage.dispatchEvent(new PointerEvent('pointermove', { ...at, pointerType: 'mouse
 def take(page, address, scheme, height, at, path):
     page.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     page.devtools("Emulation.setDeviceMetricsOverride", width=1280, height=height, deviceScaleFactor=1, mobile=False)
+    page.devtools("Emulation.setScrollbarsHidden", hidden=True)
     page.open(address)
     cards = "document.querySelectorAll('.panel-card').length"
     page.until("every chart", f"document.querySelectorAll('.stage[aria-label]').length >= {cards}")
     page.until("every table", f"document.querySelectorAll('.figures tbody tr').length >= {cards}")
     page.run(POINT, at)
     page.until("the tooltip", "document.querySelector('.tooltip:not([hidden])') !== null")
-    bottom = page.run("return document.querySelector('#add-panel').getBoundingClientRect().bottom") + 12
+    bottom = page.run("return document.querySelector('#add-panel').getBoundingClientRect().bottom") + 6
     clip = {"x": 0, "y": 0, "width": 1280, "height": bottom, "scale": 1}
     shot = page.devtools("Page.captureScreenshot", clip=clip)["data"]
     picture = Image.open(io.BytesIO(base64.b64decode(shot)))
