@@ -85,7 +85,8 @@ impl Resolution {
         }
     }
 
-    /// The finest of the usual widths, from a second to a month, that cuts a span into at most `windows` windows.
+    /// The finest of the usual widths, from a second to a month, that cuts a span into at most `windows` windows; one
+    /// more where the span begins within a window.
     ///
     /// Ten and twenty minutes are not among them: from a quarter of an hour on every width is tiled by the rollups that
     /// a store keeps for points as rare as one a minute and a half, so that a chart reads rollups and no points.

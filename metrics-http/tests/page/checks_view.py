@@ -133,6 +133,25 @@ def days_follow_the_zone(page, url):
     page.equal("the start", "document.querySelector('#from').value", "2024-03-29T23:00")
 
 
+def the_two_time_fields_are_read_in_the_zone(page, url):
+    page.open(f"{url}/?name=ramp&{DAY}&group_by=host&tz=Asia%2FTokyo")
+    page.equal("the start", "document.querySelector('#from').value", "2024-02-02T09:00")
+    page.equal("nothing to apply", "document.querySelector('#apply').disabled", True)
+    page.fill_in("#from", "2024-02-02T15:00")
+    page.fill_in("#to", "2024-02-02T12:00")
+    page.click("#apply")
+    page.equal("no end before the start", "document.querySelector('#to').matches(':invalid')", True)
+    page.fill_in("#to", "2024-02-02T18:00")
+    page.click("#apply")
+    span = "from=2024-02-02T06%3A00%3A00.000Z&to=2024-02-02T09%3A00%3A00.000Z"
+    page.equal("the link", SEARCH, f"?name=ramp&{span}&group_by=host&tz=Asia%2FTokyo")
+    page.equal(
+        "three hours",
+        f"{FIGURES}.map((row) => [row[2], row[3], row[5]])",
+        [["60", "83", "12"], ["1,060", "1,083", "12"]],
+    )
+
+
 def the_legend_hides_and_isolates_and_the_link_keeps_it(page, url):
     page.open(f"{url}/?name=ramp&{DAY}&group_by=host&tz=UTC")
     names = f"{FIGURES}.map((row) => row[0])"
@@ -244,6 +263,7 @@ CHECKS = [
     the_crosshair_lists_every_series,
     presets_lead_to_all_data,
     days_follow_the_zone,
+    the_two_time_fields_are_read_in_the_zone,
     the_legend_hides_and_isolates_and_the_link_keeps_it,
     a_link_brings_the_whole_view,
     of_two_thousand_series_the_first_are_drawn_and_any_is_found,

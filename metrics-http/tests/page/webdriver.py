@@ -102,6 +102,14 @@ class Browser:
             value,
         )
 
+    def fill_in(self, selector, value):
+        self.run(
+            "const field = document.querySelector(arguments[0]); field.value = arguments[1];"
+            "field.dispatchEvent(new Event('input', { bubbles: true }))",
+            selector,
+            value,
+        )
+
     def keys(self, *keys):
         steps = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
         self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": steps}]})
