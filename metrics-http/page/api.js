@@ -47,14 +47,14 @@ async function call(path, { accept = "application/json", signal } = {}) {
 }
 
 /** Every metric's name, ascending. */
-export async function metricNames(signal) {
-  const names = await call("v1/metrics", { signal });
+export async function metricNames() {
+  const names = await call("v1/metrics");
   return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
 }
 
 /** The series of a metric: [{ name, labels, first, last, count }] with times in ms. */
-export async function seriesOf(name, signal) {
-  const rows = await call(`v1/series?${new URLSearchParams({ name })}`, { signal });
+export async function seriesOf(name) {
+  const rows = await call(`v1/series?${new URLSearchParams({ name })}`);
   return rows.map((row) => ({ ...row, labels: row.labels ?? {}, first: instant(row.first), last: instant(row.last) }));
 }
 
@@ -73,11 +73,14 @@ export async function query(view, extent, points, filters, signal) {
 /** The view's values as CSV, at the resolution that was chosen, as a blob. */
 export async function csv(view, extent, points, signal) {
   const params = queryParams(view, extent, points);
-  params.set("agg", aggregates(view, []).join(","));
-  if (view.per !== "auto") params.set("per", view.per);
-  params.delete("points");
-  if (view.per === "auto") params.set("points", String(points));
   if (view.per === "raw") params.delete("limit");
+  else {
+    params.set("agg", aggregates(view, []).join(","));
+    if (view.per !== "auto") {
+      params.set("per", view.per);
+      params.delete("points");
+    }
+  }
   return call(`v1/query?${params}`, { accept: "text/csv", signal });
 }
 
@@ -94,9 +97,8 @@ export function queryParams(view, extent, pixels, filters = mergedFilters(view.w
   const per = drawnPer(view.per, extent.lengthMs, points);
   params.append("per", per);
   if (per === "raw") {
-    // The newest points are kept when there are more than fit.
-    params.append("limit", String(points));
-    params.append("order", "desc");
+    // One more than fit, so that too many can be told from just enough.
+    params.append("limit", String(points + 1));
   } else {
     if (per === "auto") params.append("points", String(view.per === "auto" ? Math.ceil(points / 2) : points));
     params.append("agg", aggregates(view, SUMMARY).join(","));

@@ -12,6 +12,8 @@ export class Catalog {
   names = [];
   #namesAt = -Infinity;
   #series = new Map();
+  /** What is being asked for already: several panels share one answer. */
+  #pending = new Map();
 
   /** Whether the names have ever come. */
   get isLoaded() {
@@ -23,20 +25,35 @@ export class Catalog {
   }
 
   /** Reads the names, where they are old, there are none, or one that is wanted is not among them. */
-  async loadNames(wanted, signal) {
+  async loadNames(wanted) {
     const unknown = wanted.some((name) => !this.has(name));
     if (!unknown && this.names.length > 0 && Date.now() - this.#namesAt < MAX_AGE_MS) return;
-    this.names = await metricNames(signal);
-    this.#namesAt = Date.now();
-    for (const name of this.#series.keys()) if (!this.has(name)) this.#series.delete(name);
+    await this.#once("names", async () => {
+      this.names = await metricNames();
+      this.#namesAt = Date.now();
+      for (const name of this.#series.keys()) if (!this.has(name)) this.#series.delete(name);
+    });
   }
 
   /** Reads the series of a metric, where they are old (or `always`; but very many are kept for minutes). */
-  async loadSeries(name, always, signal) {
+  async loadSeries(name, always) {
     const found = this.#series.get(name);
     const most = (found?.list.length ?? 0) > MANY_SERIES ? MAX_AGE_MANY_MS : MAX_AGE_MS;
     if (found && Date.now() - found.at < (always && most === MAX_AGE_MS ? 0 : most)) return;
-    this.#series.set(name, { at: Date.now(), list: await seriesOf(name, signal) });
+    await this.#once(`series ${name}`, async () => {
+      const list = await seriesOf(name);
+      this.#series.set(name, { at: Date.now(), list });
+    });
+  }
+
+  /** Runs a task unless it is running: then waits for that. */
+  async #once(key, task) {
+    if (!this.#pending.has(key))
+      this.#pending.set(
+        key,
+        task().finally(() => this.#pending.delete(key)),
+      );
+    await this.#pending.get(key);
   }
 
   /** The series of some metrics. */

@@ -1,4 +1,4 @@
-// One panel: two canvases (the picture; above it the crosshair and the selection), and what pointer and keys do there.
+// One chart: two canvases (the picture; above it the crosshair and the selection), and what pointer and keys do there.
 
 import { layoutOf, paint, paintCrosshair, paintSelection } from "./draw.js";
 import { element } from "./dom.js";
@@ -8,10 +8,13 @@ import { readingsAt, spoken, Tooltip } from "./tooltip.js";
 
 const MIN_DRAG_PX = 6;
 const REACH_PX = 24;
+const WHEEL_LINE_PX = 16;
+/** So many pixels of the wheel halve or double the range. */
+const WHEEL_DOUBLE_PX = 240;
 
 /**
  * A chart. `actions`: zoom(from, to), pan(ms, done), back(), scale(factor, around), hover(at or null, chart),
- * say(text).
+ * wheelPan(ms), wheelScale(factor, around), say(text).
  */
 export class Chart {
   #scene = null;
@@ -24,7 +27,7 @@ export class Chart {
     this.actions = actions;
     this.picture = element("canvas", { "aria-hidden": "true" });
     this.overlay = element("canvas", { class: "overlay", "aria-hidden": "true" });
-    this.title = element("h3", { class: "panel-title" });
+    this.title = element("h3", { class: "chart-title" });
     this.stage = element(
       "div",
       {
@@ -37,18 +40,19 @@ export class Chart {
       this.picture,
       this.overlay,
     );
-    this.root = element("div", { class: "panel" }, this.title, this.stage);
+    this.root = element("div", { class: "chart" }, this.title, this.stage);
     this.tooltip = new Tooltip(this.stage);
     this.stage.addEventListener("pointerdown", (event) => this.#press(event));
     this.stage.addEventListener("pointermove", (event) => this.#move(event));
     this.stage.addEventListener("pointerup", (event) => this.#release(event));
-    this.stage.addEventListener("pointercancel", () => this.#abandon());
+    this.stage.addEventListener("pointercancel", () => this.#cancel());
     this.stage.addEventListener("pointerleave", () => {
       if (!this.#drag) this.actions.hover(null, this);
     });
     this.stage.addEventListener("blur", () => this.actions.hover(null, this));
     this.stage.addEventListener("dblclick", () => this.actions.back());
     this.stage.addEventListener("keydown", (event) => this.#key(event));
+    this.stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
 
   /** Whether the pointer is dragging: the picture must not change under it. */
@@ -62,7 +66,7 @@ export class Chart {
     return layoutOf(this.picture.getContext("2d"), { ...scene, width, height }).left;
   }
 
-  /** Draws a scene (without its size); `title` is null where the page has only one panel. */
+  /** Draws a scene (without its size); `title` is null where its panel has only one chart. */
   draw(scene, title) {
     this.title.textContent = title ?? "";
     this.title.hidden = title === null;
@@ -83,16 +87,20 @@ export class Chart {
   #fit(canvas) {
     const ratio = window.devicePixelRatio || 1;
     const { width, height } = this.#scene;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
+    const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
     const ctx = canvas.getContext("2d");
+    if (canvas.width !== across || canvas.height !== down) {
+      canvas.width = across;
+      canvas.height = down;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.clearRect(0, 0, width, height);
     return ctx;
   }
 
-  /** Puts the crosshair at a time (null: nowhere). The panel that is pointed at shows the tooltip too. */
+  /** Puts the crosshair at a time (null: nowhere). The chart that is pointed at shows the tooltip too. */
   point(at, own) {
     this.#at = at;
     this.own = own;
@@ -204,6 +212,27 @@ export class Chart {
     this.#paintOverlay();
   }
 
+  /** Gives up a drag: what it moved goes back to its place. */
+  #cancel() {
+    const wasPanning = this.#drag?.pan === true;
+    this.#abandon();
+    if (wasPanning) this.actions.pan(0, false);
+  }
+
+  /** Sideways (or with Shift) pans, with Ctrl or two fingers zooms; any other turn scrolls the page, as it should. */
+  #wheel(event) {
+    if (!this.#layout || this.#drag) return;
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? WHEEL_LINE_PX : 1;
+    const [across, down] = [event.deltaX * unit, event.deltaY * unit];
+    const { x } = this.#layout;
+    if (event.ctrlKey) {
+      this.actions.wheelScale(2 ** (down / WHEEL_DOUBLE_PX), x.invert(this.#place(event).x));
+    } else if (event.shiftKey || Math.abs(across) > Math.abs(down)) {
+      this.actions.wheelPan(x.invert(across === 0 ? down : across) - x.invert(0));
+    } else return;
+    event.preventDefault();
+  }
+
   #key(event) {
     const { frame } = this.#scene ?? {};
     if (!frame || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -219,7 +248,7 @@ export class Chart {
       "=": () => this.actions.scale(0.5, this.#at),
       "-": () => this.actions.scale(2, this.#at),
       Escape: () => {
-        this.#abandon();
+        this.#cancel();
         this.actions.hover(null, this);
       },
     }[event.key];

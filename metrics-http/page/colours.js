@@ -1,5 +1,7 @@
 // The palette: which series has which colour, and the theme's colours for the canvas.
 
+import { element } from "./dom.js";
+
 export const COLOURS = 10;
 const DASHES = [[], [7, 3], [2, 3]];
 
@@ -52,9 +54,15 @@ export function slotClasses(slot) {
 
 /** The colours of the theme that is on, read from the style sheet. */
 export function readTheme() {
-  const style = getComputedStyle(document.documentElement);
-  const read = (name) => style.getPropertyValue(name).trim();
-  return {
+  // A variable holds both themes' colours: which one it stands for shows where it is used.
+  const probe = element("span", { hidden: true });
+  document.body.append(probe);
+  const style = getComputedStyle(probe);
+  const read = (name) => {
+    probe.style.color = `var(${name})`;
+    return style.color;
+  };
+  const theme = {
     ink: read("--ink"),
     dim: read("--dim"),
     grid: read("--grid"),
@@ -62,9 +70,11 @@ export function readTheme() {
     card: read("--card"),
     accent: read("--accent"),
     select: read("--select"),
-    font: read("--font"),
+    font: style.getPropertyValue("--font").trim(),
     series: Array.from({ length: COLOURS }, (_, i) => read(`--series-${i}`)),
   };
+  probe.remove();
+  return theme;
 }
 
 /** Calls back whenever the system changes between light and dark, or the resolution of the screen changes. */

@@ -13,6 +13,9 @@ const TICK_GAP_X = 72;
 /** Bands hide each other where there are many: more series than this are drawn without. */
 const MAX_BANDS = 6;
 const DOT_SPACING = 22;
+/** From so many samples on, lines are a pixel wide and drawn in pieces: wider or whole they take ten times as long. */
+const DENSE = 6_000;
+const PIECE = 50;
 
 /** Whether a scene draws the min/max band of a series. */
 export function hasBand(scene, series) {
@@ -180,7 +183,8 @@ function paintSeries(ctx, scene, layout, series) {
   const chosen = series.key === scene.highlight;
   ctx.strokeStyle = colourOf(scene, series);
   ctx.fillStyle = ctx.strokeStyle;
-  ctx.lineWidth = chosen ? 2.5 : 1.5;
+  const isDense = scene.series.reduce((sum, { time }) => sum + time.length, 0) > DENSE;
+  ctx.lineWidth = chosen ? 2.5 : isDense ? 1 : 1.5;
   ctx.lineJoin = "bevel";
   ctx.lineCap = "butt";
   ctx.globalAlpha = scene.highlight !== null && !chosen ? 0.25 : 1;
@@ -191,9 +195,12 @@ function paintSeries(ctx, scene, layout, series) {
     const partial = series.growing && last === time.length - 1;
     const solid = partial ? last - 1 : last;
     ctx.setLineDash(dash);
-    ctx.beginPath();
-    for (let i = first; i <= solid; i += 1) ctx.lineTo(x(time[i]), y(values[i]));
-    ctx.stroke();
+    const piece = isDense ? PIECE : Infinity;
+    for (let from = first; from < solid || from === first; from += piece) {
+      ctx.beginPath();
+      for (let i = from; i <= Math.min(solid, from + piece); i += 1) ctx.lineTo(x(time[i]), y(values[i]));
+      ctx.stroke();
+    }
     if (partial && last > first) {
       // The window that is still filling: a hint of where it stands.
       ctx.setLineDash([2, 3]);

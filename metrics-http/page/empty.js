@@ -11,7 +11,9 @@ export function fillEmptyStore(root) {
     element("h2", {}, "No metrics yet"),
     element("p", {}, "This store is empty. Post a first point:"),
     commandBlock(point),
-    element("p", {}, "Or stop the server and let it make some up, twenty metrics at three points a second each:"),
+    element("p", {}, "Or stop the server and let it measure this machine: processor, memory, disks, network."),
+    commandBlock("metrics-cli serve --collect"),
+    element("p", {}, "Or let it make some up, twenty metrics at three points a second each:"),
     commandBlock("metrics-cli serve --simulate"),
     element("p", { class: "dim" }, "This page looks again every few seconds and opens the first metric by itself."),
   );

@@ -71,7 +71,7 @@ export function narrowed(series, view, most, isFirst) {
 }
 
 /** The labels that tell a view's lines apart. */
-function groupedLabels(labels, { groupBy, per }) {
+export function groupedLabels(labels, { groupBy, per }) {
   if (per === "raw" || groupBy === "*") return labels;
   const wanted = groupBy.split(",");
   return Object.fromEntries(Object.entries(labels).filter(([label]) => wanted.includes(label)));

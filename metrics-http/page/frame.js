@@ -10,14 +10,18 @@ const GROWING = new Set(["sum", "count", "increase"]);
 const BANDED = new Set(["avg", "median"]);
 const GAP_WINDOWS = 1.5;
 const GAP_THIN_WINDOWS = 2.5;
+/** Points at irregular times: their distance says less. */
 const GAP_RAW = 4;
+/** Of regular ones a single one may be lost: that is no gap yet. */
+const GAP_REGULAR = 2.5;
+const REGULAR = 1.1;
 
 /**
- * Reads an answer for a view: { from, to, per, raw, agg, stepMs, total, truncated, isSketch, series }. A series has
- * { key, name, labels, title, time, start, values, min, max, gap, growing, cut, summary, decimals, figures }; its
- * columns are Float64Arrays with NaN for what is missing.
+ * Reads an answer for a view: { from, to, per, raw, agg, stepMs, total, isSketch, series }; `total`: how many lines
+ * there are where not all were asked for. A series has { key, name, labels, title, time, start, values, min, max, gap,
+ * growing, cut, summary, decimals, figures }; its columns are Float64Arrays with NaN for what is missing.
  */
-export function readFrame(answer, view, limit, total) {
+export function readFrame(answer, view, total) {
   const raw = answer.per === "raw";
   const frame = {
     from: instant(answer.from),
@@ -27,12 +31,10 @@ export function readFrame(answer, view, limit, total) {
     agg: raw ? "value" : view.agg,
     stepMs: widthMs(answer.per),
     total: Math.max(total, answer.series.length),
-    truncated: false,
     series: [],
   };
-  frame.series = answer.series.slice(0, MAX_SERIES).map((found) => readSeries(found, frame, limit));
+  frame.series = answer.series.slice(0, MAX_SERIES).map((found) => readSeries(found, frame));
   frame.isSketch = answer.series.some((series) => series.quantiles?.[view.agg] === "sketch");
-  frame.truncated = raw && frame.series.some((series) => series.full);
   const titles = titlesOf(frame.series);
   frame.series.forEach((series, i) => {
     series.title = titles[i];
@@ -41,7 +43,7 @@ export function readFrame(answer, view, limit, total) {
   return frame;
 }
 
-function readSeries(found, frame, limit) {
+function readSeries(found, frame) {
   const column = (name) =>
     Array.isArray(found[name]) ? Float64Array.from(found[name], (value) => value ?? NaN) : null;
   const time = Float64Array.from(found.time, instant);
@@ -65,7 +67,6 @@ function readSeries(found, frame, limit) {
     gap: gapOf(columns, frame),
     growing,
     cut,
-    full: frame.raw && time.length >= limit,
     summary: frame.raw ? summaryOfPoints(columns.values) : summaryOfWindows(columns),
   };
 }
@@ -118,7 +119,7 @@ function gapOf({ time, count }, frame) {
   const steps = new Float64Array(time.length - 1);
   for (let i = 0; i < steps.length; i += 1) steps[i] = time[i + 1] - time[i];
   const usual = steps.sort()[Math.floor((steps.length - 1) * 0.75)];
-  if (frame.raw) return usual * GAP_RAW;
+  if (frame.raw) return usual * (usual <= steps[Math.floor(steps.length / 10)] * REGULAR ? GAP_REGULAR : GAP_RAW);
   const points = count ? count.reduce((sum, one) => sum + one, 0) : Infinity;
   return Math.max(usual, frame.stepMs) * (points >= 2 * time.length ? GAP_WINDOWS : GAP_THIN_WINDOWS);
 }

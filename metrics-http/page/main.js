@@ -1,76 +1,105 @@
-// The page: holds the view, loads what it needs, and hands the answer to whoever shows it.
+// The page: holds what all panels share, and its address.
 
-import { query } from "./api.js";
 import { Catalog } from "./catalog.js";
-import { onThemeChange, Slots } from "./colours.js";
+import { onThemeChange } from "./colours.js";
 import { Controls } from "./controls.js";
 import { byId, isTyping } from "./dom.js";
 import { fillEmptyStore } from "./empty.js";
-import { bindExports } from "./export.js";
-import { narrowed } from "./filter.js";
-import { keyOf, MAX_SERIES, readFrame } from "./frame.js";
+import { copyLink } from "./export.js";
 import { clock } from "./format.js";
-import { Legend } from "./legend.js";
-import { intervalFor, Loop } from "./live.js";
-import { captionOf, messageFor, noticesFor, showMessage, showNotices } from "./notices.js";
-import { Panels } from "./panels.js";
-import { between, extentOf, firstRange, isOpen, scaled } from "./range.js";
-import { decodeView, isolated, isVisible, sameRange, toggled, trail } from "./state.js";
-import { Summary, Values } from "./table.js";
+import { Gestures } from "./gestures.js";
+import { goneNotice, showNotices } from "./notices.js";
+import { Panel } from "./panel.js";
+import { between, isOpen, scaled } from "./range.js";
+import { decodeView, emptyPanel, MAX_PANELS, sameRange, trail } from "./state.js";
+import { ChangeStream } from "./stream.js";
+import { bindTheme } from "./theme.js";
+import { Times } from "./times.js";
 
-const EMPTY_PAUSE_MS = 3_000;
-const UNKNOWN_PAUSE_MS = 5_000;
-const SLOW_MS = 400;
-/** What of a view is drawn from the answer at hand. */
-const LOCAL = new Set(["hide", "only", "zero", "band", "split"]);
+const SLIDE_MIN_MS = 1_000;
 
 class App {
-  view = decodeView(location.search);
   catalog = new Catalog();
-  #slots = new Slots();
-  #slotOf = new Map();
-  #frame = null;
-  /** Since when and why nobody answers, or null. */
-  gone = null;
-  /** What the server says is wrong with the view, or null. */
-  refused = null;
-  #asked = { extent: null, points: 0 };
-  #slow = 0;
+  /** The range, the zone, and whether it follows what is written. */
+  time = null;
+  panels = [];
+  /** The panel whose choices the fields show. */
+  selected = null;
+  /** The element with the fields: it stands in the selected panel, and may go out of the page with it. */
+  #fields = byId("controls");
+  #gestures = new Gestures(this);
+  #lefts = new Map();
+  #left = 0;
+  #stream = new ChangeStream({
+    changed: (names) => this.panels.forEach((panel) => panel.touched(names)),
+    turned: () => this.panels.forEach((panel) => panel.touched(null)),
+  });
 
   constructor() {
-    const highlight = (key) => this.panels.highlight(key);
-    this.panels = new Panels(byId("panels"), {
-      zoom: (from, to) => this.setRange(between(from, to)),
-      back: () => this.zoomBack(),
-      panned: (ms) => this.#moveBy(ms),
-      scale: (factor, around) => this.scale(factor, around),
-      say: (text) => {
-        byId("spoken").textContent = text;
-      },
-    });
-    this.legend = new Legend(byId("legend"), {
-      highlight,
-      toggle: (key) => this.change(toggled(this.view, key)),
-      isolate: (key) => this.change(isolated(this.view, key)),
-      showAll: () => this.change({ hide: [], only: [] }),
-    });
-    this.summary = new Summary(byId("summary"), { highlight });
-    this.values = new Values(byId("values"));
     this.controls = new Controls(this);
-    this.loop = new Loop(
-      (signal) => this.#load(signal),
-      (error) => this.#failed(error),
-    );
+    this.times = new Times(this);
+    this.#restore();
     this.#listen();
-    this.controls.sync();
-    this.loop.wake();
   }
 
-  #listen() {
-    addEventListener("popstate", () => {
-      this.view = decodeView(location.search);
-      this.#changed();
+  /** What the charts call. */
+  get gestures() {
+    return this.#gestures.actions;
+  }
+
+  get isRolling() {
+    return this.#gestures.isRolling;
+  }
+
+  /** Whether the server tells of changes. */
+  get isTold() {
+    return this.#stream.isOpen;
+  }
+
+  /** Whether nobody has chosen anything yet. */
+  get isUntouched() {
+    return !location.search && this.panels.length === 1 && this.panels[0].own.names.length === 0;
+  }
+
+  /** The time that is drawn, or null before the first answer. */
+  get bounds() {
+    return this.selected.bounds ?? this.panels.find((panel) => panel.bounds)?.bounds ?? null;
+  }
+
+  /** Brings the panels in line with the address. */
+  #restore() {
+    const { time, panels } = decodeView(location.search);
+    this.time = time;
+    while (this.panels.length > panels.length) this.#drop(this.panels.at(-1));
+    panels.forEach((own, i) => {
+      if (this.panels[i]) this.panels[i].own = own;
+      else this.#add(own);
     });
+    if (!this.panels.includes(this.selected)) this.selected = this.panels[0];
+    this.#arrange();
+    this.#timeChanged();
+  }
+
+  #add(own) {
+    const panel = new Panel(this, own);
+    this.panels.push(panel);
+    byId("panels").append(panel.card.root);
+    this.#resizes.observe(panel.card.charts);
+    return panel;
+  }
+
+  #drop(panel) {
+    this.panels = this.panels.filter((other) => other !== panel);
+    this.#lefts.delete(panel);
+    panel.remove();
+  }
+
+  #resizes = new ResizeObserver((entries) => {
+    for (const panel of this.panels) if (entries.some(({ target }) => target === panel.card.charts)) panel.resized();
+  });
+
+  #listen() {
+    addEventListener("popstate", () => this.#restore());
     addEventListener("keydown", (event) => {
       if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "/") byId("metric").focus();
@@ -78,62 +107,119 @@ class App {
       else return;
       event.preventDefault();
     });
-    onThemeChange(() => this.panels.repaint());
-    let settled = 0;
-    new ResizeObserver(() => {
-      this.panels.draw();
-      clearTimeout(settled);
-      settled = setTimeout(() => {
-        if (this.#frame && Math.abs(this.panels.width / this.#asked.points - 1) > 0.25) this.loop.wake();
-      }, 300);
-    }).observe(byId("panels"));
-    bindExports(this);
+    const repaint = () => this.panels.forEach(({ charts }) => charts.repaint());
+    onThemeChange(repaint);
+    bindTheme(byId("theme"), repaint);
+    document.addEventListener("visibilitychange", () => this.#listenForChanges());
+    byId("copy-link").addEventListener("click", (event) => copyLink(event.currentTarget));
+    byId("add-panel").addEventListener("click", () => this.addPanel());
+    const slide = () => {
+      if (this.isTold) for (const panel of this.panels) panel.slide();
+      const { bounds } = this;
+      const step = bounds ? (bounds.to - bounds.from) / this.selected.charts.width : 0;
+      setTimeout(slide, Math.max(SLIDE_MIN_MS, Math.min(step, 60_000)));
+    };
+    slide();
   }
 
-  /** What is on the screen and how it was asked for, or null before the first answer. */
-  get shown() {
-    const { view, panels } = this;
-    return (
-      this.#frame && {
-        view,
-        panels,
-        frame: this.#frame,
-        slots: this.#slotOf,
-        caption: captionOf(view, this.#frame),
-        ...this.#asked,
-      }
-    );
+  /** Adds a panel for the same time, and lets its metrics be chosen. */
+  addPanel() {
+    if (this.panels.length >= MAX_PANELS) return;
+    const panel = this.#add(emptyPanel());
+    this.write("push");
+    this.select(panel, true);
+    panel.changed();
   }
 
-  /** The time that is drawn, or null before the first answer. */
-  get bounds() {
-    return this.#frame && { from: this.#frame.from, to: this.#frame.to };
+  /** Removes a panel. */
+  removePanel(panel) {
+    if (this.panels.length < 2) return;
+    const at = this.panels.indexOf(panel);
+    this.#drop(panel);
+    if (this.selected === panel) this.selected = this.panels[Math.min(at, this.panels.length - 1)];
+    this.#arrange();
+    this.write("push");
+    this.#listenForChanges();
+    this.selected.card.buttons.edit.focus();
   }
 
-  /** Changes the view; asks the server only where the answer at hand does not hold what is wanted. */
-  change(patch) {
-    const local = Object.keys(patch).every((key) => LOCAL.has(key));
-    this.view = { ...this.view, ...patch };
-    trail.write(this.view, local ? "replace" : "push");
-    if (local) {
-      this.controls.sync();
-      this.#render();
-    } else this.#changed();
+  /** Moves a panel by so many places. */
+  movePanel(panel, places) {
+    const at = this.panels.indexOf(panel);
+    const to = Math.min(this.panels.length - 1, Math.max(0, at + places));
+    if (at === to) return;
+    this.panels.splice(to, 0, ...this.panels.splice(at, 1));
+    const { activeElement } = document;
+    byId("panels").append(...this.panels.map(({ card }) => card.root));
+    this.#arrange();
+    this.write("push");
+    activeElement?.focus();
+  }
+
+  /** Gives the fields to a panel; with `focus`, to choose its metrics at once. */
+  select(panel, focus = false) {
+    this.selected = panel;
+    this.#arrange();
+    if (focus) byId("metric").focus();
+  }
+
+  /** Puts the fields into the selected panel and marks the places. */
+  #arrange() {
+    const { panels, selected } = this;
+    byId("panels").classList.toggle("many", panels.length > 1);
+    const home = selected.card.root;
+    if (this.#fields.parentElement !== home) home.prepend(this.#fields);
+    panels.forEach((panel, i) => panel.card.place(i, panels.length, panel === selected));
+    byId("add-panel").disabled = panels.length >= MAX_PANELS;
+    this.controls.sync();
+  }
+
+  /** Writes the view into the address. */
+  write(how, ranges) {
+    trail.write({ time: this.time, panels: this.panels.map(({ own }) => own) }, how, ranges);
+  }
+
+  /** Changes the zone, or whether the page is live. */
+  changeTime(patch) {
+    this.time = { ...this.time, ...patch };
+    this.write("push");
+    this.#timeChanged();
   }
 
   /** Goes to a range; "back" returns to `ranges`, by default to the ones before and the present one. */
-  setRange(range, ranges = [...trail.ranges, this.view.range]) {
-    if (sameRange(range, this.view.range)) return;
-    this.view = { ...this.view, range };
-    trail.write(this.view, "push", ranges);
-    // The answer at hand is shown in the new range until its own comes.
-    if (this.#frame && range.to) this.#frame = { ...this.#frame, from: range.from, to: range.to };
-    this.#changed();
+  setRange(range, ranges = [...trail.ranges, this.time.range]) {
+    if (sameRange(range, this.time.range)) {
+      for (const { charts } of this.panels) charts.draw();
+      return;
+    }
+    this.time = { ...this.time, range };
+    this.write("push", ranges);
+    this.#timeChanged(range.to ? { from: range.from, to: range.to } : null);
+  }
+
+  #timeChanged(range = null) {
+    this.times.sync();
+    for (const panel of this.panels) panel.changed(range);
+    this.#listenForChanges();
+  }
+
+  /** The first look at a store: its range is chosen with its metric. */
+  begin(range) {
+    this.time = { ...this.time, range };
+    this.write("replace");
+    this.times.sync();
+  }
+
+  #listenForChanges() {
+    const { live, range } = this.time;
+    const wanted = live && isOpen(range) && !document.hidden;
+    const names = wanted ? this.panels.flatMap(({ own }) => own.names) : [];
+    this.#stream.watch(names.filter((name) => this.catalog.has(name)));
   }
 
   /** Asks the server again, now. */
   retry() {
-    this.loop.wake();
+    for (const panel of this.panels) panel.loop.wake();
   }
 
   /** Returns to the range before the last zoom. */
@@ -144,11 +230,9 @@ class App {
 
   /** Moves the range by a share of its length. */
   shift(share) {
-    if (this.bounds) this.#moveBy((this.bounds.to - this.bounds.from) * share);
-  }
-
-  #moveBy(ms) {
-    if (this.bounds) this.setRange(between(this.bounds.from + ms, this.bounds.to + ms));
+    if (!this.bounds) return;
+    const { from, to } = this.bounds;
+    this.setRange(between(from + (to - from) * share, to + (to - from) * share));
   }
 
   /** Makes the range longer or shorter around a time. */
@@ -156,125 +240,66 @@ class App {
     if (this.bounds) this.setRange(scaled(this.bounds, factor, around));
   }
 
-  #changed() {
-    this.refused = null;
-    this.controls.sync();
-    this.#render();
-    this.loop.wake();
-  }
-
-  /** Loads names, series and values, draws them, and returns after how many ms to do so again (null: not by itself). */
-  async #load(signal) {
-    clearTimeout(this.#slow);
-    this.#slow = setTimeout(() => this.#status("loading"), SLOW_MS);
-    const { catalog } = this;
-    await catalog.loadNames(this.view.names, signal);
-    const empty = catalog.names.length === 0;
-    byId("empty").hidden = !empty;
-    byId("workspace").hidden = empty;
-    if (empty) {
-      if (byId("empty").childElementCount === 0) fillEmptyStore(byId("empty"));
-      this.#frame = null;
-      this.#answered();
-      return EMPTY_PAUSE_MS;
+  /** The room for the labels of the values, the same in every chart, given what one panel needs. */
+  align(panel, left) {
+    this.#lefts.set(panel, left);
+    const most = Math.max(...this.#lefts.values());
+    if (most !== this.#left) {
+      this.#left = most;
+      for (const other of this.panels) if (other !== panel) other.charts.draw();
     }
-    if (this.view.names.length === 0 && !location.search) await this.#begin(signal);
-    const known = this.view.names.filter((name) => catalog.has(name));
-    if (known.length === 0) {
-      this.#frame = null;
-      this.#answered();
-      return UNKNOWN_PAUSE_MS;
-    }
-    return this.#loadValues({ ...this.view, names: known }, signal);
+    return most;
   }
 
-  async #loadValues(view, signal) {
-    const { catalog } = this;
-    const points = this.panels.width;
-    const described = Promise.all(view.names.map((name) => catalog.loadSeries(name, view.range.all === true, signal)));
-    if (view.range.all || view.groupBy !== "" || view.per === "raw") await described;
-    const extent = extentOf(view.range, catalog.coverage(view.names));
-    const isFirst = (name, labels) => view.only.includes(keyOf(name, labels));
-    const { where, total } = narrowed(catalog.listed(view.names), view, MAX_SERIES, isFirst);
-    const [answer] = await Promise.all([query(view, extent, points, where, signal), described]);
-    this.#asked = { extent, points };
-    if (!this.panels.busy) this.#frame = readFrame(answer, view, Math.floor(points), total > MAX_SERIES ? total : 0);
-    this.#answered();
-    return view.live && isOpen(view.range) ? intervalFor(extent.lengthMs, points) : null;
+  /** Brings the fields in line, where a panel's view or metrics changed. */
+  syncControls(panel) {
+    if (panel === this.selected) this.controls.sync();
   }
 
-  /** The first look at a store: its first metric, at a time when it has points. */
-  async #begin(signal) {
-    const names = this.catalog.names.slice(0, 1);
-    await this.catalog.loadSeries(names[0], false, signal);
-    this.view = { ...this.view, names, range: firstRange(this.catalog.coverage(names)) };
-    trail.write(this.view, "replace");
+  /** Has a text read aloud. */
+  say(text) {
+    byId("spoken").textContent = text;
   }
 
-  #answered() {
-    this.gone = null;
-    this.refused = null;
-    if (this.catalog.names.length === 0) this.#status("waiting");
-    else this.#status(this.view.live && isOpen(this.view.range) ? "live" : "still");
-    this.controls.sync();
-    this.#render();
+  /** Shows the panels, or how a first point gets in: which, the metrics' names tell. */
+  showStore() {
+    const isEmpty = this.catalog.isLoaded && this.catalog.names.length === 0;
+    byId("empty").hidden = !isEmpty;
+    byId("workspace").hidden = isEmpty;
+    if (isEmpty && byId("empty").childElementCount === 0) fillEmptyStore(byId("empty"));
   }
 
-  /** Shows what went wrong; true when it is worth another try. */
-  #failed(error) {
-    const kind = error.kind ?? "page";
-    const retried = kind === "gone" || kind === "server";
-    if (retried)
-      this.gone = { kind, since: this.gone?.since ?? Date.now(), message: error.message, kept: this.#frame !== null };
-    else
-      this.refused =
-        kind === "page"
-          ? `This page could not read the answer: ${error.message}`
-          : `The server refused this: ${error.message}`;
-    if (byId("empty").hidden) byId("workspace").hidden = false;
-    else if (retried) byId("status").title = error.message;
-    this.#status(retried ? "gone" : "refused");
-    this.#render();
-    return retried;
+  /** Shows the state of the page after a panel's has changed. */
+  turned(panel) {
+    const { panels } = this;
+    const gone = panels.map((each) => each.gone).filter((each) => each !== null);
+    // Who is answered again tells the others, who wait longer and longer.
+    if (!panel.gone && panel.state !== "loading") for (const each of panels) if (each.gone) each.loop.nudge(0);
+    const since = Math.min(...gone.map((each) => each.since));
+    const first = gone.find((each) => each.since === since);
+    showNotices(byId("notices"), first ? [goneNotice(first, this.time.tz, () => this.retry())] : []);
+    const states = ["gone", "refused", "loading", "waiting", "live", "still"];
+    this.#status(states.find((state) => panels.some((each) => each.state === state)));
+    this.#listenForChanges();
+    this.times.syncDates();
+    const { names } = panels[0].own;
+    document.title = names.length > 0 ? `${names.slice(0, 3).join(", ")} \u2013 metrics` : "metrics";
   }
 
   #status(state) {
-    clearTimeout(this.#slow);
+    const now = clock(Date.now(), this.time.tz);
     const text = {
       loading: "loading",
       waiting: "waiting for a first point",
-      live: `live, ${clock(Date.now(), this.view.tz)}`,
-      still: `read at ${clock(Date.now(), this.view.tz)}`,
+      live: `as of ${now}`,
+      still: `as of ${now}`,
       gone: "server gone, trying again",
       refused: "refused",
     }[state];
     byId("status").dataset.state = state;
     byId("status-text").textContent = text;
-  }
-
-  #render() {
-    const frame = this.#frame;
-    showNotices(byId("notices"), noticesFor(this));
-    const visible = frame && !this.refused ? frame.series.filter(({ key }) => isVisible(this.view, key)) : [];
-    const { title, detail } = captionOf(this.view, frame);
-    byId("caption").textContent = title;
-    byId("subcaption").textContent = detail;
-    document.title =
-      this.view.names.length > 0 ? `${this.view.names.slice(0, 3).join(", ")} \u2013 metrics` : "metrics";
-    for (const id of ["save-csv", "save-png"]) byId(id).disabled = visible.length === 0;
-    byId("tables").hidden = visible.length === 0;
-    byId("panels").classList.toggle("blank", frame === null || this.refused !== null);
-    showMessage(byId("message"), messageFor(this, visible));
-    if (!frame || this.refused) {
-      byId("legend").hidden = true;
-      return;
-    }
-    this.controls.syncDates();
-    this.#slotOf = this.#slots.assign(frame.series, this.view.split);
-    if (!this.panels.busy) this.panels.show(frame, this.#slotOf, this.view);
-    this.legend.render(frame, this.#slotOf, this.view);
-    this.summary.render(visible, this.#slotOf);
-    this.values.render(frame, visible, this.view);
+    byId("status").title =
+      state === "live" ? (this.isTold ? "Told of changes as they are written" : "Asks every few seconds") : "";
   }
 }
 

@@ -1,7 +1,7 @@
 // What the page says about the view: its caption, what stands in its way, and the words in place of a picture.
 
 import { drawnPer } from "./api.js";
-import { byId, element } from "./dom.js";
+import { element } from "./dom.js";
 import { clock, plural, rangeText, widthMs, widthText } from "./format.js";
 import { closest } from "./suggest.js";
 
@@ -41,27 +41,28 @@ function actionButton([label, callback]) {
   return element("button", { type: "button", on: { click: callback } }, label);
 }
 
-/** What stands in the way of a view. `app` is the page: its view, catalog, gone, refused and shown. */
-export function noticesFor(app) {
-  const { view, catalog, gone, refused, shown } = app;
+/** What stands in the way of a panel's view. */
+export function noticesFor(panel) {
+  const { view, catalog, refused, shown } = panel;
   const list = [];
-  if (gone) list.push(goneNotice(gone, view.tz, () => app.retry()));
   const unknown = catalog.isLoaded ? view.names.filter((name) => !catalog.has(name)) : [];
   if (unknown.length > 0) {
-    const instead = (name) => [...new Set(app.view.names.map((old) => (old === unknown[0] ? name : old)))];
-    list.push(unknownNotice(unknown, catalog.names, (name) => app.change({ names: instead(name) })));
+    const instead = (name) => [...new Set(panel.view.names.map((old) => (old === unknown[0] ? name : old)))];
+    list.push(unknownNotice(unknown, catalog.names, (name) => panel.change({ names: instead(name) })));
   }
   const cut = shown && !refused ? cutText(view, shown) : null;
   if (cut) list.push({ kind: "info", text: cut, actions: [] });
   return list;
 }
 
-function goneNotice({ kind, since, message, kept }, zone, retry) {
+/** That nobody answers, since when and why. */
+export function goneNotice({ kind, since, message, kept }, zone, retry) {
   const what = kind === "server" ? "The server has failed to answer since" : "The server has not answered since";
+  const ask = kind === "server" ? "" : " Is it still running?";
   const chart = kept ? " The chart shows what came last." : "";
   return {
     kind: "warning",
-    text: `${what} ${clock(since, zone)}: ${message}.${chart} The next try comes by itself.`,
+    text: `${what} ${clock(since, zone)}: ${message}.${ask}${chart} The next try comes by itself.`,
     actions: [["Try now", retry]],
   };
 }
@@ -79,8 +80,10 @@ function unknownNotice(names, known, choose) {
 
 /** How a chart was cut where that is not what was asked for, or null. */
 function cutText(view, { frame, extent, points }) {
-  if (frame.truncated) {
-    return "More points than this chart has pixels: the newest are drawn. Zoom in, or choose another granularity.";
+  if (view.per === "raw") {
+    if (frame.raw) return null;
+    const drawn = `averages per ${widthText(frame.per)} with their min\u2013max band`;
+    return `More points than this chart has pixels: ${drawn} are drawn until you zoom in.`;
   }
   if (frame.series.length === 0 || view.per === "auto" || drawnPer(view.per, extent.lengthMs, points) === view.per)
     return null;
@@ -89,29 +92,30 @@ function cutText(view, { frame, extent, points }) {
 }
 
 /** What stands in the chart's place or over its empty axes, or null: { text, actions }. */
-export function messageFor(app, visible) {
-  const { view, catalog, refused, shown } = app;
+export function messageFor(panel, visible) {
+  const { view, catalog, refused, shown } = panel;
   if (refused) return { text: refused, actions: [] };
-  const search = ["Search", () => byId("metric").focus()];
+  const search = ["Search", () => panel.app.select(panel, true)];
   if (view.names.length === 0) {
+    if (!catalog.isLoaded) return null;
     return { text: `Choose a metric: the store has ${plural(catalog.names.length, "metric")}.`, actions: [search] };
   }
   if (catalog.isLoaded && !view.names.some((name) => catalog.has(name)))
     return { text: "Nothing to draw.", actions: [search] };
   if (!shown || visible.length > 0) return null;
   if (shown.frame.series.length > 0) {
-    return { text: "Every series is hidden.", actions: [["Show all", () => app.change({ hide: [], only: [] })]] };
+    return { text: "Every series is hidden.", actions: [["Show all", () => panel.change({ hide: [], only: [] })]] };
   }
-  return noPoints(app, shown.frame);
+  return noPoints(panel, shown.frame);
 }
 
-function noPoints(app, frame) {
-  const { view, catalog } = app;
+function noPoints(panel, frame) {
+  const { view, catalog } = panel;
   const extent = catalog.coverage(view.names);
   const filtered = view.where.length > 0 ? ` where ${view.where.join(", ")}` : "";
-  const actions = filtered ? [["Remove the filter", () => app.change({ where: [] })]] : [];
+  const actions = filtered ? [["Remove the filter", () => panel.change({ where: [] })]] : [];
   if (!extent) return { text: `No series${filtered}.`, actions };
-  if (!view.range.all) actions.unshift(["Show all data", () => app.setRange({ all: true })]);
+  if (!view.range.all) actions.unshift(["Show all data", () => panel.setRange({ all: true })]);
   const data = rangeText({ from: extent.first, to: extent.last }, view.tz, "to");
   const text = `No points${filtered} between ${rangeText(frame, view.tz, "and")}. The data reaches from ${data}.`;
   return { text, actions };

@@ -1,11 +1,12 @@
 // The view: everything that a link shares, and its form as the page's query string.
 // Where /v1/query has a parameter for something, the page's own address calls it the same.
+// The address holds the first panel's parameters as they are, and each further panel's in one parameter `panel`.
 
 import { isFilter } from "./filter.js";
 import { widthMs } from "./format.js";
 import { isZone, localZone } from "./zone.js";
 
-export const PERS = ["auto", "minute", "hour", "day", "week", "month", "raw"];
+export const PERS = ["auto", "10s", "minute", "5m", "15m", "hour", "6h", "day", "week", "month", "raw"];
 export const AGGREGATES = [
   "avg",
   "min",
@@ -23,54 +24,62 @@ export const AGGREGATES = [
 ];
 export const PRESETS = ["15m", "1h", "6h", "24h", "7d", "30d", "all"];
 export const MAX_METRICS = 20;
+export const MAX_PANELS = 12;
 const MAX_FILTERS = 20;
 const MAX_HIDDEN = 100;
 const QUANTILE = /^p(?:100|\d{1,2}(?:\.\d)?)$/;
 
 /**
- * A view without any choice made. `range` is one of { last: "1h" } (up to now), { from, to } (ms, half-open) and
- * { all: true }.
- * Either `only` names the series that are drawn, or all are but those in `hide`.
+ * What a panel draws, without any choice made. Either `only` names the series that are drawn, or all are but those in
+ * `hide`.
  */
-export function emptyView() {
+export function emptyPanel() {
   return {
     names: [],
     per: "auto",
     agg: "avg",
     groupBy: "",
     where: [],
-    tz: localZone(),
-    range: { last: "1h" },
     hide: [],
     only: [],
     zero: false,
     band: true,
     split: false,
-    live: true,
   };
 }
 
-/** Reads a view from a query string; what cannot be read keeps its default. */
+/**
+ * Reads a view from a query string: { time, panels }; what cannot be read keeps its default. `time` is what all panels
+ * share, { range, tz, live }. A range is one of { last: "1h" } (up to now), { from, to } (ms, half-open) and
+ * { all: true }.
+ */
 export function decodeView(search) {
   const params = new URLSearchParams(search);
-  const view = emptyView();
+  const time = {
+    range: decodeRange(params) ?? { last: "1h" },
+    tz: isZone(params.get("tz")) ? params.get("tz") : localZone(),
+    live: params.get("live") !== "0",
+  };
+  const more = params.getAll("panel").map((text) => new URLSearchParams(text));
+  return { time, panels: [params, ...more].slice(0, MAX_PANELS).map(decodePanel) };
+}
+
+function decodePanel(params) {
+  const panel = emptyPanel();
   const all = (key, most) => [...new Set(params.getAll(key).filter((text) => text !== ""))].slice(0, most);
-  view.names = all("name", MAX_METRICS);
-  view.where = all("where", MAX_FILTERS).filter(isFilter);
-  view.only = all("only", MAX_HIDDEN);
-  view.hide = view.only.length > 0 ? [] : all("hide", MAX_HIDDEN);
+  panel.names = all("name", MAX_METRICS);
+  panel.where = all("where", MAX_FILTERS).filter(isFilter);
+  panel.only = all("only", MAX_HIDDEN);
+  panel.hide = panel.only.length > 0 ? [] : all("hide", MAX_HIDDEN);
   const per = params.get("per") ?? "";
-  if (PERS.includes(per) || widthMs(per) > 0) view.per = per;
+  if (PERS.includes(per) || widthMs(per) > 0) panel.per = per;
   const agg = params.get("agg") ?? "";
-  if (AGGREGATES.includes(agg) || QUANTILE.test(agg)) view.agg = agg;
-  view.groupBy = params.get("group_by") ?? "";
-  if (isZone(params.get("tz"))) view.tz = params.get("tz");
-  view.range = decodeRange(params) ?? view.range;
-  view.zero = params.get("zero") === "1";
-  view.band = params.get("band") !== "0";
-  view.split = params.get("split") === "1";
-  view.live = params.get("live") !== "0";
-  return view;
+  if (AGGREGATES.includes(agg) || QUANTILE.test(agg)) panel.agg = agg;
+  panel.groupBy = params.get("group_by") ?? "";
+  panel.zero = params.get("zero") === "1";
+  panel.band = params.get("band") !== "0";
+  panel.split = params.get("split") === "1";
+  return panel;
 }
 
 function decodeRange(params) {
@@ -85,22 +94,39 @@ function decodeRange(params) {
 }
 
 /** The query string of a view: what differs from the default, and the zone, so that a link means the same anywhere. */
-export function encodeView(view) {
+export function encodeView({ time, panels }) {
   const params = new URLSearchParams();
-  for (const name of view.names) params.append("name", name);
-  for (const [key, text] of encodeRange(view.range)) params.append(key, text);
-  if (view.per !== "auto") params.append("per", view.per);
-  if (view.agg !== "avg") params.append("agg", view.agg);
-  if (view.groupBy !== "") params.append("group_by", view.groupBy);
-  for (const filter of view.where) params.append("where", filter);
-  params.append("tz", view.tz);
-  for (const key of view.only) params.append("only", key);
-  for (const key of view.hide) params.append("hide", key);
-  if (view.zero) params.append("zero", "1");
-  if (!view.band) params.append("band", "0");
-  if (view.split) params.append("split", "1");
-  if (!view.live) params.append("live", "0");
+  appendNames(params, panels[0]);
+  for (const [key, text] of encodeRange(time.range)) params.append(key, text);
+  appendChoices(params, panels[0]);
+  params.append("tz", time.tz);
+  appendLooks(params, panels[0]);
+  if (!time.live) params.append("live", "0");
+  for (const panel of panels.slice(1)) {
+    const own = new URLSearchParams();
+    for (const append of [appendNames, appendChoices, appendLooks]) append(own, panel);
+    params.append("panel", String(own));
+  }
   return `?${params}`;
+}
+
+function appendNames(params, { names }) {
+  for (const name of names) params.append("name", name);
+}
+
+function appendChoices(params, { per, agg, groupBy, where }) {
+  if (per !== "auto") params.append("per", per);
+  if (agg !== "avg") params.append("agg", agg);
+  if (groupBy !== "") params.append("group_by", groupBy);
+  for (const filter of where) params.append("where", filter);
+}
+
+function appendLooks(params, { only, hide, zero, band, split }) {
+  for (const key of only) params.append("only", key);
+  for (const key of hide) params.append("hide", key);
+  if (zero) params.append("zero", "1");
+  if (!band) params.append("band", "0");
+  if (split) params.append("split", "1");
 }
 
 function encodeRange(range) {

@@ -85,9 +85,14 @@ impl Resolution {
         }
     }
 
-    /// The finest of the usual widths, from a second to a month, that cuts a span into at most `windows` windows.
+    /// The finest of the usual widths, from a second to a month, that cuts a span into at most `windows` windows; one
+    /// more where the span begins within a window.
+    ///
+    /// Ten and twenty minutes are not among them: from a quarter of an hour on every width is tiled by the rollups that
+    /// a store keeps for points as rare as one a minute and a half, so that a chart reads rollups and no points.
     pub fn auto(span_micros: i64, windows: usize) -> Self {
-        const SECONDS: [i64; 15] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 10_800, 21_600];
+        const SECONDS: [i64; 16] =
+            [1, 2, 5, 10, 15, 30, 60, 120, 300, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];
         let windows = i64::try_from(windows.max(1)).unwrap_or(i64::MAX);
         let fits = |width: i64| span_micros.div_euclid(width) < windows;
         let fixed = SECONDS.iter().map(|seconds| seconds * MICROS_PER_SECOND).find(|&width| fits(width));
@@ -163,5 +168,17 @@ mod tests {
             }
         }
         assert_eq!(Resolution::auto(24 * MICROS_PER_HOUR, 500).to_string(), "5m");
+    }
+
+    #[test]
+    fn auto_widths_of_more_than_five_minutes_are_tiled_by_quarters_or_hours() {
+        for span_minutes in 1..60 * 24 * 40 {
+            let width = Resolution::auto(span_minutes * MICROS_PER_MINUTE, 300).nominal_micros();
+            let quarter = 15 * MICROS_PER_MINUTE;
+            assert!(width <= quarter / 3 || width % quarter == 0, "{width}");
+            assert!(width <= MICROS_PER_HOUR || width % MICROS_PER_HOUR == 0, "{width}");
+        }
+        assert_eq!(Resolution::auto(48 * MICROS_PER_HOUR, 300).to_string(), "15m", "not 10m");
+        assert_eq!(Resolution::auto(24 * 24 * MICROS_PER_HOUR, 300).to_string(), "2h", "not 3h");
     }
 }

@@ -1,22 +1,35 @@
 """The points that the checks of the chart page write, and how."""
 
 import json
+import pathlib
+import urllib.parse
 import urllib.request
 from datetime import datetime, timedelta, timezone
 
+DATA = pathlib.Path(__file__).resolve().parents[3] / "examples" / "data"
+TEMPERATURE = DATA / "machine_temperature_system_failure.csv"
+CPU = DATA / "ec2_cpu_utilization_5f5533.csv"
 HOSTILE = '<img src=x onerror="window.hit=1">'
 HOSTILE_LABEL = '"><script>window.hit=2</script>'
 
 
 def post(url, points):
-    body = json.dumps(points).encode()
-    request = urllib.request.Request(url + "/v1/metrics", body, {"Content-Type": "application/json"})
+    send(url + "/v1/metrics", json.dumps(points).encode(), "application/json")
+
+
+def post_csv(url, name, path):
+    """A file with the columns timestamp and value, as points of one metric."""
+    send(f"{url}/v1/metrics?{urllib.parse.urlencode({'name': name})}", path.read_bytes(), "text/csv")
+
+
+def send(address, body, content_type):
+    request = urllib.request.Request(address, body, {"Content-Type": content_type})
     with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 201, answer.status
 
 
 def fill(url):
-    """Quarter hours of a day, hours over a change of clocks, hostile text, 2,000 names, a metric of 2,000 series."""
+    """Quarter hours of a day, hours over a change of clocks, hostile text, many names and series, recorded data."""
     midnight = datetime(2024, 2, 2, tzinfo=timezone.utc)
     points = []
     for quarter in range(96):
@@ -37,3 +50,5 @@ def fill(url):
     at = midnight.isoformat()
     points += [{"timestamp": at, "name": "crowd", "value": i, "labels": {"host": f"h{i:04}"}} for i in range(2000)]
     post(url, points)
+    post_csv(url, "machine_temperature", TEMPERATURE)
+    post_csv(url, "ec2_cpu", CPU)

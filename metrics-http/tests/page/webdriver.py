@@ -10,7 +10,14 @@ import time
 
 WAIT_SECONDS = 15
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Backspace": "\ue003", "End": "\ue010"}
+KEYS = {
+    "Enter": "\ue007",
+    "Escape": "\ue00c",
+    "Backspace": "\ue003",
+    "End": "\ue010",
+    "Shift": "\ue008",
+    "ArrowRight": "\ue014",
+}
 
 
 @contextlib.contextmanager
@@ -95,9 +102,31 @@ class Browser:
             value,
         )
 
+    def fill_in(self, selector, value):
+        self.run(
+            "const field = document.querySelector(arguments[0]); field.value = arguments[1];"
+            "field.dispatchEvent(new Event('input', { bubbles: true }))",
+            selector,
+            value,
+        )
+
     def keys(self, *keys):
         steps = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
         self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": steps}]})
+
+    def hold(self, key):
+        self.call("POST", "/actions", {"actions": [self.one_key("keyDown", key)]})
+
+    def release(self, key):
+        self.call("POST", "/actions", {"actions": [self.one_key("keyUp", key)]})
+
+    def one_key(self, kind, key):
+        return {"type": "key", "id": "keys", "actions": [{"type": kind, "value": KEYS[key]}]}
+
+    def wheel(self, x, y, across, down, ctrl=False):
+        self.devtools(
+            "Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=across, deltaY=down, modifiers=2 * ctrl
+        )
 
     def pointer(self, *steps):
         def step(name, *place):

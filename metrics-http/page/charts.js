@@ -1,17 +1,16 @@
-// The charts of the page: one for all series, or one a metric, with a crosshair that moves through all of them.
+// The charts of a panel: one for all its series, or one a metric.
 
 import { Chart } from "./chart.js";
 import { readTheme } from "./colours.js";
 import { isVisible } from "./state.js";
 
-export class Panels {
+export class Charts {
   #charts = [];
   #shown = null;
   #theme = null;
   #highlight = null;
-  #hover = { at: null, chart: null };
 
-  /** `actions` as of `Chart`, but for hover and pan, which are handled here: panned(ms) tells how far in the end. */
+  /** `actions` as of `Chart`, and align(left): the room for values that all charts of the page have in common. */
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
@@ -47,7 +46,7 @@ export class Panels {
     this.draw();
   }
 
-  /** The groups of series that each have a panel: [{ title, series }]. */
+  /** The groups of series that each have a chart: [{ title, series }]. */
   groups() {
     const { frame, view } = this.#shown;
     const visible = frame.series.filter((series) => isVisible(view, series.key));
@@ -65,27 +64,22 @@ export class Panels {
     return { frame, series, slots, zone: view.tz, theme: this.#theme, zero: view.zero, band: view.band, highlight };
   }
 
-  /** Draws what is shown, as if its time were moved by so many ms. */
-  draw(shift = 0) {
+  /** Draws what is shown, as if its time were another range. */
+  draw(range = null) {
     if (!this.#shown) return;
-    const { frame } = this.#shown;
-    const moved = shift === 0 ? frame : { ...frame, from: frame.from + shift, to: frame.to + shift };
+    const frame = range ? { ...this.#shown.frame, ...range } : this.#shown.frame;
     const groups = this.groups();
     this.#resize(groups.length);
-    const scenes = groups.map(({ series }) => this.scene(series, moved));
+    const scenes = groups.map(({ series }) => this.scene(series, frame));
     // One left edge for all, so that a time is at the same place in each.
-    const left = groups.length > 1 ? Math.max(...scenes.map((scene, i) => this.#charts[i].measure(scene))) : 0;
+    const left = this.actions.align(Math.max(...scenes.map((scene, i) => this.#charts[i].measure(scene))));
     scenes.forEach((scene, i) => this.#charts[i].draw({ ...scene, left }, groups[i].title));
   }
 
   #resize(count) {
     if (this.#charts.length === count) return;
     while (this.#charts.length < count) {
-      const chart = new Chart({
-        ...this.actions,
-        hover: (at, from) => this.#point(at, from),
-        pan: (ms, done) => (done ? this.actions.panned(ms) : this.draw(ms)),
-      });
+      const chart = new Chart(this.actions);
       this.#charts.push(chart);
       this.root.append(chart.root);
     }
@@ -93,9 +87,8 @@ export class Panels {
     this.root.classList.toggle("several", count > 1);
   }
 
-  #point(at, chart) {
-    if (at === null && chart !== this.#hover.chart) return;
-    this.#hover = { at, chart };
-    for (const each of this.#charts) each.point(at, each === chart);
+  /** Puts the crosshair at a time (null: nowhere); `pointed`: the chart that shows the tooltip. */
+  point(at, pointed) {
+    for (const each of this.#charts) each.point(at, each === pointed);
   }
 }
