@@ -39,6 +39,8 @@ pub mod encode;
 mod engine;
 mod model;
 #[cfg(feature = "engine")]
+pub mod promql;
+#[cfg(feature = "engine")]
 mod query;
 #[cfg(feature = "engine")]
 mod rollup;

@@ -50,6 +50,9 @@ pub struct ServerOptions {
     /// How long a write waits for its commit; it is then answered with 504, and whether it was stored is not known.
     /// Default 30 s; more than 0.
     pub commit_timeout: Duration,
+    /// How long the evaluation of one PromQL query may take, whatever the query itself allows; it is then answered with
+    /// 503. Default two minutes, as in Prometheus; more than 0.
+    pub query_timeout: Duration,
     /// How long `/health` waits for the store before it says "down". Default 2 s; more than 0.
     pub health_timeout: Duration,
     /// How long requests may take to finish after the stop. Default 8 s.
@@ -82,6 +85,7 @@ impl ServerOptions {
             ("idle_timeout", self.idle_timeout),
             ("answer_timeout", self.answer_timeout),
             ("commit_timeout", self.commit_timeout),
+            ("query_timeout", self.query_timeout),
             ("health_timeout", self.health_timeout),
         ];
         let zero_count = counts.iter().find(|(_, count)| *count == 0).map(|(name, _)| *name);
@@ -115,6 +119,7 @@ impl Default for ServerOptions {
             max_queries: cores.max(4),
             queue_timeout: Duration::from_secs(10),
             commit_timeout: Duration::from_secs(30),
+            query_timeout: Duration::from_secs(120),
             health_timeout: Duration::from_secs(2),
             grace: Duration::from_secs(8),
             cors_origin: None,

@@ -48,12 +48,21 @@ pub(crate) enum Route {
     LinesV1,
     LinesV2,
     InfluxQuery,
+    PromQuery,
+    PromQueryRange,
+    PromExemplars,
+    PromSeries,
+    PromLabels,
+    PromLabelValues,
+    PromMetadata,
+    PromRules,
+    PromBuildInfo,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -69,6 +78,15 @@ impl Route {
         Self::LinesV1,
         Self::LinesV2,
         Self::InfluxQuery,
+        Self::PromQuery,
+        Self::PromQueryRange,
+        Self::PromExemplars,
+        Self::PromSeries,
+        Self::PromLabels,
+        Self::PromLabelValues,
+        Self::PromMetadata,
+        Self::PromRules,
+        Self::PromBuildInfo,
         Self::Unknown,
     ];
 
@@ -90,6 +108,15 @@ impl Route {
             Self::LinesV1 => "/write",
             Self::LinesV2 => "/api/v2/write",
             Self::InfluxQuery => "/query",
+            Self::PromQuery => "/api/v1/query",
+            Self::PromQueryRange => "/api/v1/query_range",
+            Self::PromExemplars => "/api/v1/query_exemplars",
+            Self::PromSeries => "/api/v1/series",
+            Self::PromLabels => "/api/v1/labels",
+            Self::PromLabelValues => "/api/v1/label/{name}/values",
+            Self::PromMetadata => "/api/v1/metadata",
+            Self::PromRules => "/api/v1/rules",
+            Self::PromBuildInfo => "/api/v1/status/buildinfo",
             Self::Unknown => "unknown",
         }
     }
@@ -98,6 +125,9 @@ impl Route {
     fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
+            Self::PromQuery | Self::PromQueryRange | Self::PromExemplars | Self::PromSeries | Self::PromLabels => {
+                "GET, HEAD, POST"
+            }
             Self::LinesV1 | Self::LinesV2 => "POST",
             _ => "GET, HEAD",
         }
@@ -113,6 +143,15 @@ impl Route {
         match self {
             Self::LinesV1 | Self::InfluxQuery => Dialect::InfluxV1,
             Self::LinesV2 => Dialect::InfluxV2,
+            Self::PromQuery
+            | Self::PromQueryRange
+            | Self::PromExemplars
+            | Self::PromSeries
+            | Self::PromLabels
+            | Self::PromLabelValues
+            | Self::PromMetadata
+            | Self::PromRules
+            | Self::PromBuildInfo => Dialect::Prometheus,
             _ => Dialect::Own,
         }
     }
@@ -236,6 +275,15 @@ async fn dispatch(
         Route::LinesV1 => routes::influx::write(app, head, body, Version::V1).await,
         Route::LinesV2 => routes::influx::write(app, head, body, Version::V2).await,
         Route::InfluxQuery => routes::influx::query(app, head, body).await,
+        Route::PromQuery => routes::prometheus::query(app, head, body).await,
+        Route::PromQueryRange => routes::prometheus::query_range(app, head, body).await,
+        Route::PromExemplars => Ok(routes::prometheus_series::exemplars()),
+        Route::PromSeries => routes::prometheus_series::series(app, head, body).await,
+        Route::PromLabels => routes::prometheus_series::labels(app, head, body).await,
+        Route::PromLabelValues => routes::prometheus_series::label_values(app, head, params.get("name")).await,
+        Route::PromMetadata => routes::prometheus_series::metadata(app, head).await,
+        Route::PromRules => Ok(routes::prometheus_series::rules()),
+        Route::PromBuildInfo => Ok(routes::prometheus_series::build_info()),
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }

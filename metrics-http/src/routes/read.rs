@@ -13,7 +13,7 @@ use crate::negotiate::FrameFormat;
 use crate::respond::{Failure, Reply, content, json, serialized};
 
 /// Most parameters in one request: every name and filter is one.
-const MAX_PARAMETERS: usize = 1_000;
+pub(super) const MAX_PARAMETERS: usize = 1_000;
 
 /// The pairs of the query string, decoded.
 pub(crate) fn pairs(head: &Parts) -> Result<Vec<(String, String)>, Failure> {

@@ -1,0 +1,292 @@
+//! Summaries of ranges that are open on the left and closed on the right, `(end - width, end]`, from rollups where
+//! these hold exactly the points of a range.
+//!
+//! A bucket is closed on the left. It may stand for the part of a range in which it lies unless it begins where the
+//! range does and holds a point at just that instant, which belongs to what is before: its first point's time tells.
+//! Of such buckets the points are read, or finer buckets where they would be too many.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::error::QueryError;
+use super::execute::{refuse, settle};
+use super::groups::Groups;
+use super::samples::Reader;
+use crate::model::{Labels, MetricName};
+use crate::rollup::{Partial, Tier};
+use crate::store::{
+    BucketBatch, Chunk, ChunkTable, Connection, ScanRange, SeriesId, StoreError, scan_buckets, scan_raw,
+};
+
+/// Most (series, part of a range) pairs, of some 80 bytes, that are kept; over it the points are read.
+const MAX_CELLS: usize = 1 << 20;
+/// Most buckets of one width whose points are read in their place: each takes a read of its own.
+const MAX_BORDERS: usize = 128;
+/// A bucket's columns besides series, time and count, in the order in which they are read.
+const COLUMNS: [&str; 8] = ["sum", "m2", "min", "max", "first_at", "first", "last_at", "last"];
+
+/// Ranges of one width, in microseconds, whose ends are `step` apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    pub(crate) first_end: i64,
+    pub(crate) step: i64,
+    pub(crate) count: usize,
+    pub(crate) width: i64,
+}
+
+impl Ranges {
+    fn ends(&self) -> impl Iterator<Item = i64> + use<> {
+        let Self { first_end, step, count, .. } = *self;
+        (0..count).map(move |at| first_end.saturating_add(step.saturating_mul(at as i64)))
+    }
+
+    /// The coarsest tier with a bucket's start at both ends of every range.
+    fn tier(&self) -> Tier {
+        let step = if self.count > 1 { self.step } else { 0 };
+        Tier::dividing(gcd(gcd(self.first_end, self.width), step))
+    }
+
+    /// Where any of them begins or ends, ascending.
+    fn borders(&self) -> Vec<i64> {
+        let mut borders: Vec<i64> = self.ends().flat_map(|end| [end.saturating_sub(self.width), end]).collect();
+        borders.sort_unstable();
+        borders.dedup();
+        borders
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    i64::try_from(a).unwrap_or(i64::MAX)
+}
+
+/// The summaries of a series, one for each part between two borders; none where no point lies in it.
+#[derive(Debug)]
+pub(crate) struct SeriesParts {
+    pub(crate) name: MetricName,
+    pub(crate) labels: Labels,
+    pub(crate) parts: Vec<Option<Partial>>,
+}
+
+/// The parts of many ranges; each range is made of some that follow one another.
+#[derive(Debug)]
+pub(crate) struct RangeParts {
+    /// Part `n` is `(borders[n], borders[n + 1]]`.
+    borders: Vec<i64>,
+    pub(crate) series: Vec<SeriesParts>,
+}
+
+impl RangeParts {
+    /// The numbers of the parts of a range.
+    pub(crate) fn of_range(&self, start: i64, end: i64) -> std::ops::Range<usize> {
+        let place = |at: i64| self.borders.partition_point(|border| *border < at);
+        place(start)..place(end)
+    }
+}
+
+/// What the reads of a request fill.
+struct Cells<'a> {
+    groups: &'a Groups,
+    borders: &'a [i64],
+    parts: Vec<Option<Partial>>,
+}
+
+impl Cells<'_> {
+    fn add(&mut self, group: u32, inside: i64, partial: &Partial) {
+        let parts = self.borders.len() - 1;
+        let part = self.borders.partition_point(|border| *border < inside);
+        if part == 0 || part > parts {
+            return;
+        }
+        match &mut self.parts[group as usize * parts + part - 1] {
+            Some(known) => known.merge(partial),
+            none => *none = Some(*partial),
+        }
+    }
+
+    fn point(&mut self, group: u32, at: i64, value: f64) {
+        self.add(group, at, &Partial::of(at, value));
+    }
+}
+
+/// A bucket as it was read.
+struct Bucket {
+    group: u32,
+    start: i64,
+    partial: Partial,
+}
+
+impl Reader<'_> {
+    /// The parts of ranges, where rollups help with them; else none, and the points are to be read.
+    pub(super) fn range_parts(&mut self, groups: &Groups, ranges: &Ranges) -> Result<Option<RangeParts>, QueryError> {
+        let (tier, borders) = (ranges.tier(), ranges.borders());
+        let span = (borders[0].saturating_add(1), borders[borders.len() - 1].saturating_add(1));
+        let snapshot = Arc::clone(&self.snapshot);
+        let chunks: Vec<&Chunk> =
+            snapshot.chunks.iter().map(|chunk| &**chunk).filter(|chunk| chunk.overlaps(span.0, span.1)).collect();
+        let helps = |chunk: &&Chunk| chunk.at_most(tier).tier != Tier::Raw;
+        let cells = groups.keys.len().checked_mul(borders.len() - 1).filter(|cells| *cells <= MAX_CELLS);
+        let (Some(cells), true) = (cells, chunks.iter().any(helps)) else { return Ok(None) };
+        let mut cells = Cells { groups, borders: &borders, parts: vec![None; cells] };
+        let store = self.store;
+        store.database.read(|connection| {
+            Ok(chunks.iter().try_for_each(|chunk| self.parts_of_chunk(connection, chunk, tier, span, &mut cells)))
+        })??;
+        self.each_run(groups, span, |group, times, values| {
+            times.iter().zip(values).for_each(|(at, value)| cells.point(group, *at, *value));
+        })?;
+        let parts = cells.parts;
+        let keys = groups.keys.iter().zip(parts.chunks(borders.len() - 1));
+        let series = keys.filter(|(_, parts)| parts.iter().any(Option::is_some)).map(|((name, labels), parts)| {
+            SeriesParts { name: name.clone(), labels: labels.clone(), parts: parts.to_vec() }
+        });
+        let series = series.collect();
+        Ok(Some(RangeParts { borders, series }))
+    }
+
+    fn parts_of_chunk(
+        &mut self,
+        connection: &Connection,
+        chunk: &Chunk,
+        tier: Tier,
+        span: (i64, i64),
+        cells: &mut Cells<'_>,
+    ) -> Result<(), QueryError> {
+        let raw = chunk.table(Tier::Raw).copied();
+        let Some(raw) = raw else {
+            // Where the points are gone, a bucket counts as a whole, where it starts.
+            for bucket in self.buckets(connection, chunk, chunk.at_most(tier), span, cells.groups)? {
+                cells.add(bucket.group, bucket.start + 1, &bucket.partial);
+            }
+            return Ok(());
+        };
+        let usable = chunk.tables.iter().rev().filter(|table| table.tier != Tier::Raw && table.tier <= tier);
+        for table in usable {
+            let buckets = self.buckets(connection, chunk, table, span, cells.groups)?;
+            let on_border = |bucket: &&Bucket| {
+                bucket.partial.first_at == bucket.start && cells.borders.binary_search(&bucket.start).is_ok()
+            };
+            let mut split: BTreeMap<i64, HashSet<u32>> = BTreeMap::new();
+            for bucket in buckets.iter().filter(on_border) {
+                split.entry(bucket.start).or_default().insert(bucket.group);
+            }
+            let width = table.tier.width_micros();
+            let reread = (split.len() as i64).saturating_mul(width);
+            if split.len() > MAX_BORDERS || reread > (span.1 - span.0) / 3 {
+                continue;
+            }
+            let is_whole = |bucket: &&Bucket| split.get(&bucket.start).is_none_or(|of| !of.contains(&bucket.group));
+            for bucket in buckets.iter().filter(is_whole) {
+                cells.add(bucket.group, bucket.start + 1, &bucket.partial);
+            }
+            // Of the span's first bucket the points before it are not asked for, of its last those behind it.
+            for (start, of) in split {
+                let inside = (start.max(span.0), (start + width).min(span.1));
+                self.points(connection, chunk, &raw, inside, cells, |group| of.contains(&group))?;
+            }
+            // What lies on the right end of the span is no bucket's, for buckets are read up to the last border.
+            let last = span.1 - 1;
+            return self.points(connection, chunk, &raw, (last, span.1), cells, |_| true);
+        }
+        self.points(connection, chunk, &raw, span, cells, |_| true)
+    }
+
+    fn points(
+        &mut self,
+        connection: &Connection,
+        chunk: &Chunk,
+        table: &ChunkTable,
+        (from, to): (i64, i64),
+        cells: &mut Cells<'_>,
+        wanted: impl Fn(u32) -> bool,
+    ) -> Result<(), QueryError> {
+        for &(low, high) in &cells.groups.spans.clone() {
+            let mut refused = None;
+            let rows = scan_raw(connection, chunk, table, ScanRange { low, high, from, to }, |batch| {
+                self.time.check().map_err(|error| refuse(&mut refused, error))?;
+                for (row, series) in batch.series.iter().enumerate() {
+                    if let Some(group) = cells.groups.of(SeriesId(*series)).filter(|group| wanted(*group)) {
+                        self.take(1).map_err(|error| refuse(&mut refused, error))?;
+                        cells.point(group, batch.table.time(batch.t[row]), batch.values[row]);
+                    }
+                }
+                Ok(())
+            });
+            settle(rows, refused)?;
+        }
+        Ok(())
+    }
+
+    /// The buckets that start in the span, or at its open left end, and before its right one.
+    fn buckets(
+        &mut self,
+        connection: &Connection,
+        chunk: &Chunk,
+        table: &ChunkTable,
+        (from, to): (i64, i64),
+        groups: &Groups,
+    ) -> Result<Vec<Bucket>, QueryError> {
+        let mut found = Vec::new();
+        for &(low, high) in &groups.spans {
+            let mut refused = None;
+            let range = ScanRange { low, high, from: from - 1, to: to - 1 };
+            let rows = scan_buckets(connection, chunk, table, &COLUMNS, range, |batch| {
+                self.time.check().map_err(|error| refuse(&mut refused, error))?;
+                self.take(batch.series.len()).map_err(|error| refuse(&mut refused, error))?;
+                push_buckets(&batch, groups, &mut found)
+            });
+            settle(rows, refused)?;
+        }
+        Ok(found)
+    }
+}
+
+fn push_buckets(batch: &BucketBatch<'_>, groups: &Groups, found: &mut Vec<Bucket>) -> Result<(), StoreError> {
+    let (sum, m2, min, max) = (batch.f64s(0)?, batch.f64s(1)?, batch.f64s(2)?, batch.f64s(3)?);
+    let (first_at, first, last_at, last) = (batch.i64s(4)?, batch.f64s(5)?, batch.i64s(6)?, batch.f64s(7)?);
+    for row in 0..batch.series.len() {
+        let Some(group) = groups.of(SeriesId(batch.series[row])) else { continue };
+        let start = batch.table.time(batch.t[row]);
+        let partial = Partial {
+            count: batch.counts[row],
+            sum: sum[row],
+            m2: m2[row],
+            min: min[row],
+            max: max[row],
+            first_at: start + first_at[row],
+            first: first[row],
+            last_at: start + last_at[row],
+            last: last[row],
+        };
+        found.push(Bucket { group, start, partial });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{MICROS_PER_HOUR, MICROS_PER_MINUTE};
+
+    #[test]
+    fn ranges_are_cut_where_any_of_them_begins_or_ends() {
+        let ranges = Ranges { first_end: 10, step: 4, count: 3, width: 6 };
+        assert_eq!(ranges.borders(), [4, 8, 10, 12, 14, 18]);
+        let parts = RangeParts { borders: ranges.borders(), series: Vec::new() };
+        assert_eq!((parts.of_range(4, 10), parts.of_range(12, 18)), (0..2, 3..5));
+    }
+
+    #[test]
+    fn the_tier_has_a_bucket_at_every_border() {
+        let of = |first_end, step, count, width| Ranges { first_end, step, count, width }.tier();
+        let (h, m) = (MICROS_PER_HOUR, MICROS_PER_MINUTE);
+        assert_eq!(of(240 * h, h, 5, h), Tier::Hour);
+        assert_eq!(of(240 * h, 24 * h, 5, 48 * h), Tier::Day);
+        assert_eq!(of(240 * h, 30 * m, 5, 2 * h), Tier::Quarter);
+        assert_eq!(of(240 * h, 1, 1, h), Tier::Hour, "one range has no step");
+        assert_eq!(of(240 * h + 1, h, 5, h), Tier::Raw);
+    }
+}
