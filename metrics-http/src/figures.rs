@@ -139,8 +139,7 @@ impl Figures {
 
     /// Refused writes by those reasons that a write can meet.
     pub(crate) fn rejections(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let never =
-            [Reason::NotFound, Reason::Method, Reason::NotAcceptable, Reason::QueryTimeout, Reason::Evaluation];
+        let never = [Reason::NotFound, Reason::Method, Reason::NotAcceptable, Reason::QueryTimeout, Reason::Evaluation];
         let reasons = Reason::ALL.iter().filter(move |(reason, _)| !never.contains(reason));
         reasons.map(|&(reason, word)| (word, self.rejected[reason as usize].load(Ordering::Relaxed)))
     }

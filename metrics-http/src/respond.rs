@@ -266,9 +266,7 @@ impl From<PromqlError> for Failure {
         let message = error.to_string();
         match error {
             PromqlError::Read(error @ (QueryError::Closed | QueryError::Store(_))) => Self::from(error),
-            PromqlError::TimedOut { .. } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::QueryTimeout, message)
-            }
+            PromqlError::TimedOut { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::QueryTimeout, message),
             error if error.is_bad_request() => Self::malformed(message),
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, Reason::Evaluation, message),
         }

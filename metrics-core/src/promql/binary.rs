@@ -22,9 +22,7 @@ impl Binary {
     fn value(&self, a: f64, b: f64, kept: f64) -> Option<f64> {
         match self.operator {
             Operator::Arithmetic(arithmetic) => Some(arithmetic.apply(a, b)),
-            Operator::Comparison(comparison) if self.returns_bool => {
-                Some(f64::from(u8::from(comparison.holds(a, b))))
-            }
+            Operator::Comparison(comparison) if self.returns_bool => Some(f64::from(u8::from(comparison.holds(a, b)))),
             Operator::Comparison(comparison) => comparison.holds(a, b).then_some(kept),
             Operator::Set(_) => None,
         }

@@ -42,14 +42,6 @@ impl Budget {
 }
 
 #[cfg(test)]
-impl Budget {
-    /// Enough for a test.
-    pub(crate) fn ample() -> Self {
-        Self::new(1 << 20, Duration::from_secs(60), Instant::now())
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
 

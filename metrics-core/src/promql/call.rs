@@ -21,11 +21,7 @@ fn kind(value: &Value) -> &'static str {
 pub(super) fn vector(value: Value, place: &str) -> Result<Vec<Series>, PromqlError> {
     match value {
         Value::Vector(series) => Ok(series),
-        other => Err(PromqlError::Kind {
-            wanted: "an instant vector",
-            found: kind(&other),
-            place: place.to_owned(),
-        }),
+        other => Err(PromqlError::Kind { wanted: "an instant vector", found: kind(&other), place: place.to_owned() }),
     }
 }
 
@@ -38,10 +34,7 @@ pub(super) fn scalar(value: Value, place: &str) -> Result<Vec<f64>, PromqlError>
 }
 
 /// Every value by itself, with the number of its step; the name is gone.
-pub(super) fn each(
-    mut series: Vec<Series>,
-    value: impl Fn(usize, f64) -> f64,
-) -> Result<Vec<Series>, PromqlError> {
+pub(super) fn each(mut series: Vec<Series>, value: impl Fn(usize, f64) -> f64) -> Result<Vec<Series>, PromqlError> {
     for series in &mut series {
         for (step, slot) in series.values.iter_mut().enumerate().filter(|(_, slot)| !is_absent(**slot)) {
             *slot = present(value(step, *slot));
@@ -67,12 +60,7 @@ impl Arguments {
     }
 }
 
-pub(super) fn apply(
-    call: Call,
-    arguments: Vec<Value>,
-    steps: &Steps,
-    budget: &Budget,
-) -> Result<Value, PromqlError> {
+pub(super) fn apply(call: Call, arguments: Vec<Value>, steps: &Steps, budget: &Budget) -> Result<Value, PromqlError> {
     let has_two = arguments.len() > 1;
     let mut arguments = Arguments(arguments.into_iter());
     let series = match call {

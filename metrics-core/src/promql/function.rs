@@ -16,7 +16,15 @@ pub(crate) fn map(name: &str) -> Option<Map> {
         "ln" => f64::ln,
         "log2" => f64::log2,
         "log10" => f64::log10,
-        "sgn" => |value| if value > 0.0 { 1.0 } else if value < 0.0 { -1.0 } else { value },
+        "sgn" => |value| {
+            if value > 0.0 {
+                1.0
+            } else if value < 0.0 {
+                -1.0
+            } else {
+                value
+            }
+        },
         "deg" => |value| value * 180.0 / std::f64::consts::PI,
         "rad" => |value| value * std::f64::consts::PI / 180.0,
         "sin" => f64::sin,

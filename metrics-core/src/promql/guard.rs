@@ -254,9 +254,15 @@ mod tests {
 
     #[test]
     fn durations_that_the_parser_would_fall_over_are_refused() {
-        for text in
-            ["x[1e400]", "x[5m:1e20]", "x offset 1e300", "x offset inf", "x offset -NaN", "x[5000000000s]", "99999999999y"]
-        {
+        for text in [
+            "x[1e400]",
+            "x[5m:1e20]",
+            "x offset 1e300",
+            "x offset inf",
+            "x offset -NaN",
+            "x[5000000000s]",
+            "99999999999y",
+        ] {
             assert!(matches!(checked(text), Err(PromqlError::Duration(_))), "{text}");
         }
     }

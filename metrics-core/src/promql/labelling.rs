@@ -33,12 +33,7 @@ impl Relabel {
         }
         let compiled = RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(MAX_PATTERN_BYTES).build();
         let pattern = compiled.map_err(|error| failed(NAME, format!("the pattern is not usable: {error}")))?;
-        Ok(Self::Replace {
-            target: target.clone(),
-            replacement: replacement.clone(),
-            source: source.clone(),
-            pattern,
-        })
+        Ok(Self::Replace { target: target.clone(), replacement: replacement.clone(), source: source.clone(), pattern })
     }
 
     /// Of what stands behind the vector: target, separator, sources.
@@ -121,7 +116,8 @@ mod tests {
             let error = Relabel::replace(&texts(&replace)).expect_err(words).to_string();
             assert!(error.starts_with("label_replace: ") && error.contains(words), "{error}");
         }
-        let long = Relabel::replace(&texts(&["a", &"x".repeat(2_000), "host", ".*"])).expect("known by the series only");
+        let long =
+            Relabel::replace(&texts(&["a", &"x".repeat(2_000), "host", ".*"])).expect("known by the series only");
         assert!(long.metric(&up()).expect_err("too long").to_string().contains("2000 bytes"));
     }
 }

@@ -30,15 +30,34 @@ pub(crate) enum Node {
     Instant(Instant),
     /// A range, which only functions and the whole of an instant query can be.
     Range(Source),
-    OverRange { function: RangeFunction, source: Source, parameter: Option<Box<Node>> },
-    AbsentOverRange { source: Source, labels: Metric },
+    OverRange {
+        function: RangeFunction,
+        source: Source,
+        parameter: Option<Box<Node>>,
+    },
+    AbsentOverRange {
+        source: Source,
+        labels: Metric,
+    },
     Aggregation(Aggregation),
     Binary(Binary),
     Negative(Box<Node>),
-    Map { map: Map, inner: Box<Node> },
-    Call { call: Call, arguments: Vec<Node> },
-    Absent { inner: Box<Node>, labels: Metric },
-    Relabel { relabel: Relabel, inner: Box<Node> },
+    Map {
+        map: Map,
+        inner: Box<Node>,
+    },
+    Call {
+        call: Call,
+        arguments: Vec<Node>,
+    },
+    Absent {
+        inner: Box<Node>,
+        labels: Metric,
+    },
+    Relabel {
+        relabel: Relabel,
+        inner: Box<Node>,
+    },
     /// Times of samples.
     Timestamp(Instant),
 }
@@ -78,7 +97,10 @@ pub(crate) struct Source {
 pub(crate) enum SourceKind {
     /// Which of the plan's reads.
     Read(usize),
-    Subquery { inner: Box<Node>, steps: Steps },
+    Subquery {
+        inner: Box<Node>,
+        steps: Steps,
+    },
 }
 
 /// Samples that have to be read: those in `[from, to)`.
@@ -95,6 +117,8 @@ pub(crate) struct ReadRequest {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlanContext {
     pub(crate) steps: Steps,
+    /// Where the query ends: its last step, or less than a step behind it.
+    pub(crate) end: i64,
     pub(crate) lookback: i64,
     /// Most steps of a subquery.
     pub(crate) max_subquery_steps: usize,
@@ -213,7 +237,7 @@ impl Planner {
         let at = match at {
             None => None,
             Some(AtModifier::Start) => Some(self.context.steps.start),
-            Some(AtModifier::End) => Some(self.context.steps.end()),
+            Some(AtModifier::End) => Some(self.context.end),
             Some(AtModifier::At(time)) => Some(match time.duration_since(SystemTime::UNIX_EPOCH) {
                 Ok(after) => micros(after)?,
                 Err(before) => -micros(before.duration())?,

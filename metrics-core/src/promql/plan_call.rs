@@ -39,8 +39,7 @@ impl Planner {
             }
             "label_replace" | "label_join" => {
                 let texts = arguments[1..].iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
-                let relabel =
-                    if name == "label_join" { Relabel::join(&texts)? } else { Relabel::replace(&texts)? };
+                let relabel = if name == "label_join" { Relabel::join(&texts)? } else { Relabel::replace(&texts)? };
                 return Ok(Node::Relabel { relabel, inner: self.boxed(arguments[0], steps)? });
             }
             "timestamp" => match bare(arguments[0]) {
@@ -67,12 +66,7 @@ impl Planner {
         Node::Call { call, arguments }
     }
 
-    fn over_range(
-        &mut self,
-        function: RangeFunction,
-        arguments: &[&Expr],
-        steps: &Steps,
-    ) -> Result<Node, PromqlError> {
+    fn over_range(&mut self, function: RangeFunction, arguments: &[&Expr], steps: &Steps) -> Result<Node, PromqlError> {
         let (range, parameter) = match function {
             RangeFunction::Quantile => (arguments[1], Some(arguments[0])),
             RangeFunction::PredictLinear => (arguments[0], Some(arguments[1])),
@@ -87,11 +81,9 @@ impl Planner {
 fn text(expr: &Expr) -> Result<String, PromqlError> {
     match bare(expr) {
         Expr::StringLiteral(text) => Ok(text.val.clone()),
-        other => Err(PromqlError::Kind {
-            wanted: "a string",
-            found: kind_name(other),
-            place: clip(&other.to_string()),
-        }),
+        other => {
+            Err(PromqlError::Kind { wanted: "a string", found: kind_name(other), place: clip(&other.to_string()) })
+        }
     }
 }
 
@@ -105,7 +97,9 @@ fn given_labels(expr: &Expr) -> Result<Metric, PromqlError> {
     let given = Selector::of(selector)?.given;
     debug_assert!(given.iter().all(|(name, _)| name != METRIC_NAME));
     let labels = Labels::new(given);
-    let labels = labels
-        .map_err(|error| PromqlError::Function { function: "absent", reason: format!("the labels of its answer: {error}") })?;
+    let labels = labels.map_err(|error| PromqlError::Function {
+        function: "absent",
+        reason: format!("the labels of its answer: {error}"),
+    })?;
     Ok(Metric { name: None, labels })
 }

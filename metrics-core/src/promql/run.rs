@@ -53,20 +53,23 @@ impl Query {
     }
 
     fn steps(&self) -> Result<Steps, PromqlError> {
-        let millis = |micros: i64| micros.div_euclid(1_000) * 1_000;
-        let start = millis(self.start.micros());
+        let start = whole_millis(self.start);
         let Some(step) = self.step else { return Ok(Steps { start, step: 1, count: 1 }) };
         let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX / 1_000).min(i64::MAX / 1_000) * 1_000;
         if step == 0 {
             return Err(PromqlError::Step);
         }
-        let steps = (millis(self.end.micros()) - start).div_euclid(step);
+        let steps = (whole_millis(self.end) - start).div_euclid(step);
         match usize::try_from(steps) {
             Ok(steps) if steps <= MAX_STEPS => Ok(Steps { start, step, count: steps + 1 }),
             Ok(_) => Err(PromqlError::TooManySteps),
             Err(_) => Err(PromqlError::Backwards),
         }
     }
+}
+
+fn whole_millis(time: Timestamp) -> i64 {
+    time.micros().div_euclid(1_000) * 1_000
 }
 
 /// Answers a query.
@@ -83,7 +86,8 @@ pub(crate) fn run(store: &Store, query: &Query) -> Result<Answer, PromqlError> {
         }
     }
     let lookback = i64::try_from(query.lookback.as_micros()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
-    let context = PlanContext { steps, lookback, max_subquery_steps: store.options.max_cells };
+    let max_subquery_steps = store.options.max_cells;
+    let context = PlanContext { steps, end: whole_millis(query.end), lookback, max_subquery_steps };
     let (node, requests) = plan::plan(&expr, context)?;
     let budget = Budget::new(store.options.max_promql_values, query.timeout, begun);
     let reads = read(store, &budget, &requests)?;
@@ -166,12 +170,7 @@ fn matrix(evaluation: &Evaluation<'_>, source: &Source, steps: &Steps) -> Result
 }
 
 /// The series that any of some selectors takes and whose points may lie in `[from, to]`.
-pub(crate) fn series(
-    registry: &Registry,
-    selectors: &[Selector],
-    from: Timestamp,
-    to: Timestamp,
-) -> Vec<SeriesInfo> {
+pub(crate) fn series(registry: &Registry, selectors: &[Selector], from: Timestamp, to: Timestamp) -> Vec<SeriesInfo> {
     let names: Vec<Option<&str>> = selectors.iter().map(Selector::exact_name).collect();
     let only = match &names[..] {
         [Some(name)] => Some(*name),

@@ -24,13 +24,7 @@ impl Times {
 
 /// The instants at which the inside of a subquery is evaluated: multiples of its step, so that they are the same
 /// for every query, from behind the left end of the first range up to the last instant looked at.
-pub(crate) fn inside(
-    outer: &Steps,
-    times: Times,
-    range: i64,
-    step: i64,
-    limit: usize,
-) -> Result<Steps, PromqlError> {
+pub(crate) fn inside(outer: &Steps, times: Times, range: i64, step: i64, limit: usize) -> Result<Steps, PromqlError> {
     let (first, last) = times.extent(outer);
     let open = first.saturating_sub(range);
     let start = (open.div_euclid(step) + 1).saturating_mul(step);

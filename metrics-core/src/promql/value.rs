@@ -172,7 +172,6 @@ impl<'a> Merged<'a> {
         self.series.retain(|series| !series.is_empty());
         self.series
     }
-
 }
 
 /// Puts all of these series together.

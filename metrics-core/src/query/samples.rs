@@ -101,7 +101,8 @@ impl<'a> Reader<'a> {
         selected: Vec<(MetricName, Selection)>,
     ) -> Result<Samples, QueryError> {
         let extents = || selected.iter().filter_map(|(_, selection)| selection.extent);
-        let (Some(first), Some(last)) = (extents().map(|(first, _)| first).min(), extents().map(|(_, last)| last).max())
+        let (Some(first), Some(last)) =
+            (extents().map(|(first, _)| first).min(), extents().map(|(_, last)| last).max())
         else {
             return Ok(Samples::Points(Vec::new()));
         };

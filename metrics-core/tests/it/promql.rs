@@ -122,6 +122,8 @@ fn steps_go_from_the_start_to_the_end_and_gaps_are_gaps() {
     let ends = store.over("vector(1)", 0.0, 999.0, 250);
     assert_eq!(ends[0].1.len(), 4, "the end is between two steps");
     assert_eq!(store.over("x @ end()", 0.0, 1_000.0, 500).len(), 0, "300 s after its last sample nothing is there");
+    let end = store.over("x @ end()", 0.0, 700.0, 400);
+    assert_eq!(end[0].1, [(0.0, 2.0), (400.0, 2.0)], "the end is the query's, not its last step");
     assert_eq!(store.over("x @ 720", 0.0, 1_000.0, 500)[0].1, [(0.0, 2.0), (500.0, 2.0), (1_000.0, 2.0)]);
 }
 

@@ -11,8 +11,15 @@ use crate::promql::{Store, point, time};
 const START: f64 = 1_700_006_400.0;
 const HOUR: f64 = 3_600.0;
 const FUNCTIONS: [&str; 9] = [
-    "sum_over_time", "count_over_time", "avg_over_time", "min_over_time", "max_over_time", "last_over_time",
-    "stddev_over_time", "first_over_time", "present_over_time",
+    "sum_over_time",
+    "count_over_time",
+    "avg_over_time",
+    "min_over_time",
+    "max_over_time",
+    "last_over_time",
+    "stddev_over_time",
+    "first_over_time",
+    "present_over_time",
 ];
 
 /// Two days of two hosts, a point each ten seconds; those of `a` on the clock, those of `b` beside it.
@@ -45,7 +52,10 @@ fn ranges_on_the_clock_are_answered_from_rollups_as_from_points() {
             for ((name, values), (expected_name, expected)) in rolled.iter().zip(&of_points) {
                 let (value, expected) = (values.last().expect("a sample").1, expected[0].1);
                 assert_eq!(name, expected_name);
-                assert!((value - expected).abs() <= 1e-9 * expected.abs(), "{function} {range} {name}: {value} {expected}");
+                assert!(
+                    (value - expected).abs() <= 1e-9 * expected.abs(),
+                    "{function} {range} {name}: {value} {expected}"
+                );
             }
         }
     }

@@ -5,6 +5,7 @@ mod bounds;
 mod harness;
 mod influx;
 mod page;
+mod prometheus;
 mod reads;
 mod refusals;
 mod seed;
