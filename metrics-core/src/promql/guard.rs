@@ -93,6 +93,7 @@ impl<'a> Scan<'a> {
         match bytes[start] {
             quote @ (b'"' | b'\'' | b'`') => self.skip_string(quote),
             b'0'..=b'9' | b'.' => self.skip_number(),
+            b':' if self.in_brackets => self.at += 1,
             byte if is_word(byte) => self.skip(is_word),
             b'=' | b'!' | b'<' | b'>' => {
                 let is_double = matches!(bytes.get(start + 1), Some(b'=' | b'~'));
@@ -136,6 +137,7 @@ impl<'a> Scan<'a> {
     fn look_at(&mut self, token: &str) -> Result<(), PromqlError> {
         let before = std::mem::take(&mut self.before);
         self.count(token)?;
+        look_at_escapes(token)?;
         match token.as_bytes()[0] {
             b'[' => self.in_brackets = true,
             b']' => self.in_brackets = false,
@@ -187,6 +189,23 @@ impl<'a> Scan<'a> {
             None => promql_parser::util::unquote_string(token).map_err(PromqlError::Parse)?,
         };
         LabelFilter::matches_pattern("", &text).map(|_| ()).map_err(|error| PromqlError::Parse(error.to_string()))
+    }
+}
+
+/// The parser cuts a text behind the byte that follows a backslash.
+fn look_at_escapes(token: &str) -> Result<(), PromqlError> {
+    let quote = token.chars().next().filter(|quote| matches!(quote, '"' | '\''));
+    let Some(quote) = quote else { return Ok(()) };
+    let mut inside = token[1..].chars();
+    loop {
+        match inside.next() {
+            None => return Err(PromqlError::Parse(format!("unterminated quoted string {}", clip(token)))),
+            Some('\\') if !inside.next().is_some_and(|escaped| escaped.is_ascii()) => {
+                return Err(PromqlError::Parse(format!("unknown escape sequence in {}", clip(token))));
+            }
+            Some(c) if c == quote => return Ok(()),
+            Some(_) => {}
+        }
     }
 }
 
@@ -274,6 +293,14 @@ mod tests {
         for text in ["", "x", "-5", "5x", "1e300", "NaN", "inf", "99999999999s", "1m1h"] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn texts_that_the_parser_would_fall_over_are_refused() {
+        for text in ["x{a=\"\\\u{e9}\"}", "x{a=~'\\\u{e9}'}", "x{a=~\"b", "x{a=~\"\\\"", "'", "\"\\"] {
+            assert!(matches!(checked(text), Err(PromqlError::Parse(_))), "{text}");
+        }
+        assert!(checked("x{a=\"\u{e9}\\\\\", b='\"'}").is_ok());
     }
 
     #[test]

@@ -79,10 +79,10 @@ fn samples_and_values_have_bounds() {
     let points = (0..11).map(|at| crate::promql::point("x", "a", f64::from(at), 1.0));
     let batch: metrics_core::Batch = points.collect();
     store.engine.write(batch).expect("takes a batch").wait().expect("commits");
-    let samples = refusal(&store, "quantile_over_time(0.5, x[1m])");
+    let samples = refusal(&store, "quantile_over_time(0.5, x[2m])");
     assert!(matches!(samples, PromqlError::Read(QueryError::TooManyRows { limit: 10 })), "{samples}");
     store.engine.compact().expect("compacts");
-    assert!(matches!(refusal(&store, "rate(x[1m])"), PromqlError::Read(QueryError::TooManyRows { limit: 10 })));
+    assert!(matches!(refusal(&store, "rate(x[2m])"), PromqlError::Read(QueryError::TooManyRows { limit: 10 })));
     assert!(store.at("x[9s]", 10.0).is_ok());
     let query = Query::range("vector(1)", time(0.0), time(101.0), Duration::from_secs(1));
     assert!(matches!(store.engine.promql(&query), Err(PromqlError::TooManyValues { limit: 100 })));
