@@ -190,8 +190,8 @@ impl Aggregation {
         let mut ranks: Vec<usize> = Vec::new();
         let mut in_order: Vec<usize> = Vec::new();
         for group in groups {
-            budget.check_time()?;
             for step in 0..steps {
+                budget.check_time()?;
                 let k = self.whole(parameter.get(step).copied().unwrap_or(f64::NAN))?;
                 ranks.clear();
                 ranks.extend(group.members.iter().filter(|place| !is_absent(series[**place].values[step])));

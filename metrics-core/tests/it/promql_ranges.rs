@@ -7,6 +7,7 @@ use metrics_core::{Batch, MICROS_PER_DAY, MICROS_PER_HOUR, Options, QueryError, 
 use proptest::prelude::*;
 
 use crate::promql::{Store, point, time};
+use crate::properties::cases;
 
 const START: f64 = 1_700_006_400.0;
 const HOUR: f64 = 3_600.0;
@@ -89,7 +90,7 @@ fn points_exactly_on_a_border_belong_to_the_range_that_ends_there() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(cases(12))]
 
     /// Points on and beside borders, in chunks and in memory, late ones too; ranges on the clock.
     #[test]

@@ -7,6 +7,7 @@ use metrics_core::{Options, QueryError};
 use proptest::prelude::*;
 
 use crate::promql::{Store, time};
+use crate::properties::cases;
 
 fn refusal(store: &Store, expression: &str) -> PromqlError {
     store.at(expression, 60.0).expect_err(expression)
@@ -178,7 +179,7 @@ const PIECES: [&str; 56] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(cases(20_000))]
 
     #[test]
     fn prop_no_text_harms(pieces in proptest::collection::vec(0..PIECES.len(), 0..24), tail in "\\PC{0,4}") {

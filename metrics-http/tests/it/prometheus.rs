@@ -64,8 +64,8 @@ async fn an_instant_is_answered_by_get_and_by_form() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_has_a_value_at_each_step() {
     let server = filled().await;
-    let span = "start=2024-02-02T09:59:30Z&end=1706868180&step=30";
-    let answer = server.get(&format!("/api/v1/query_range?query=load%7Bhost%3D%22b%22%7D&{span}")).await;
+    let span = "start=2024-02-02T09:59:30Z&end=1706868180";
+    let answer = server.get(&format!("/api/v1/query_range?query=load%7Bhost%3D%22b%22%7D&{span}&step=30")).await;
     assert_eq!(
         data(&answer),
         json!({"resultType": "matrix", "result": [{
@@ -74,7 +74,7 @@ async fn a_range_has_a_value_at_each_step() {
         }]})
     );
     let minutes = server.get(&format!("/api/v1/query_range?query=count(load)&{span}&step=1m")).await;
-    assert_eq!(data(&minutes)["result"][0]["values"].as_array().map(Vec::len), Some(6), "the first step counts");
+    assert_eq!(data(&minutes)["result"][0]["values"].as_array().map(Vec::len), Some(3), "half past each minute");
     let small = data(&server.get("/api/v1/query?query=free&time=1706868061").await);
     assert_eq!(small["result"][0], json!({"metric": {"__name__": "free"}, "value": [1_706_868_061, "7e-9"]}));
 }
@@ -147,7 +147,7 @@ async fn refusals_have_the_status_and_the_kind_of_prometheus() {
         ("series?match[]=load%2B1".into(), 400, "bad_data", "invalid parameter \"match[]\""),
         ("labels?start=2&end=1".into(), 400, "bad_data", "must not be before"),
         ("query?query=load*on()load&time=1706868061".into(), 422, "execution", "many-to-many matching not allowed"),
-        ("query?query=load&timeout=0.000001".into(), 503, "timeout", "timed out"),
+        ("query?query=load&time=1706868061&timeout=0.000001".into(), 503, "timeout", "timed out"),
     ] {
         let (found, found_kind, message) = refusal(&server.get(&format!("/api/v1/{target}")).await);
         assert_eq!((found, &*found_kind), (status, kind), "{target}: {message}");
@@ -163,7 +163,7 @@ async fn the_server_s_bounds_hold_whatever_a_query_allows() {
     let options = ServerOptions { query_timeout: Duration::from_nanos(1), ..ServerOptions::default() };
     let server = Server::with_store(options, Options::default()).await;
     fill(&server).await;
-    let late = refusal(&server.get("/api/v1/query?query=load&timeout=1h").await);
+    let late = refusal(&server.get("/api/v1/query?query=load&time=1706868061&timeout=1h").await);
     assert_eq!((late.0, &*late.1), (503, "timeout"));
 
     let store = Options { max_raw_rows: 2, ..Options::default() };
