@@ -212,7 +212,7 @@ fn look_at_escapes(token: &str) -> Result<(), PromqlError> {
 /// A number where a duration stands is one of seconds. The parser takes more digits than fit as none at all.
 fn look_at_number(token: &str, is_duration: bool) -> Result<(), PromqlError> {
     if let Ok(seconds) = token.parse::<f64>() {
-        return match is_duration && !(seconds.abs() <= MAX_DURATION_S) {
+        return match is_duration && (seconds.is_nan() || seconds.abs() > MAX_DURATION_S) {
             true => Err(PromqlError::Duration(clip(token))),
             false => Ok(()),
         };

@@ -11,9 +11,12 @@ use crate::model::{GroupBy, Labels, MetricName};
 use crate::rollup::Tier;
 use crate::store::{Chunk, Connection, Registry, ScanRange, Selection, SeriesId, Snapshot, Store, scan_raw};
 
+/// Chooses series, metric by metric.
+pub(crate) type Select<'a> = Box<dyn Fn(&Registry) -> Vec<(MetricName, Selection)> + 'a>;
+
 /// Series to be read, and the points of them: those in `[from, to)`.
 pub(crate) struct SampleRequest<'a> {
-    pub(crate) select: Box<dyn Fn(&Registry) -> Vec<(MetricName, Selection)> + 'a>,
+    pub(crate) select: Select<'a>,
     pub(crate) from: i64,
     pub(crate) to: i64,
     /// The ranges of which summaries are enough.

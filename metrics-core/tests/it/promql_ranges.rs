@@ -132,7 +132,7 @@ proptest! {
                     "sum" => values().sum(),
                     "min" => values().fold(f64::NAN, f64::min),
                     "max" => values().fold(f64::NAN, f64::max),
-                    _ => values().last().unwrap_or(f64::NAN),
+                    _ => values().next_back().unwrap_or(f64::NAN),
                 };
                 if !inside.is_empty() { expected.push((end, value)) }
             }
