@@ -9,21 +9,19 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::error::QueryError;
-use super::execute::{refuse, settle};
 use super::groups::Groups;
-use super::samples::Reader;
+use super::plan::Read;
+use super::samples::{Asked, Reader};
 use crate::model::{Labels, MetricName};
 use crate::rollup::{Partial, Tier};
-use crate::store::{
-    BucketBatch, Chunk, ChunkTable, Connection, ScanRange, SeriesId, StoreError, scan_buckets, scan_raw,
-};
+use crate::store::{BucketBatch, BucketColumns, Chunk, ChunkTable, RawBatch, Scan, SeriesId, StoreError};
 
 /// Most (series, part of a range) pairs, of some 80 bytes, that are kept; over it the points are read.
 const MAX_CELLS: usize = 1 << 20;
 /// Most buckets of one width whose points are read in their place: each takes a read of its own.
 const MAX_BORDERS: usize = 128;
-/// A bucket's columns besides series, time and count, in the order in which they are read.
-const COLUMNS: [&str; 8] = ["sum", "m2", "min", "max", "first_at", "first", "last_at", "last"];
+/// All columns that a summary has.
+const COLUMNS: BucketColumns = BucketColumns { spread: true, extremes: true, ends: true, digest: false };
 
 /// Ranges of one width, in microseconds, whose ends are `step` apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +119,8 @@ struct Bucket {
 
 impl Reader<'_> {
     /// The parts of ranges, where rollups help with them; else none, and the points are to be read.
-    pub(super) fn range_parts(&mut self, groups: &Groups, ranges: &Ranges) -> Result<Option<RangeParts>, QueryError> {
-        let (tier, borders) = (ranges.tier(), ranges.borders());
+    pub(super) fn range_parts(&mut self, asked: Asked<'_>, ranges: &Ranges) -> Result<Option<RangeParts>, QueryError> {
+        let (tier, borders, groups) = (ranges.tier(), ranges.borders(), asked.groups);
         let span = (borders[0].saturating_add(1), borders[borders.len() - 1].saturating_add(1));
         let snapshot = Arc::clone(&self.snapshot);
         let chunks: Vec<&Chunk> =
@@ -131,10 +129,9 @@ impl Reader<'_> {
         let cells = groups.keys.len().checked_mul(borders.len() - 1).filter(|cells| *cells <= MAX_CELLS);
         let (Some(cells), true) = (cells, chunks.iter().any(helps)) else { return Ok(None) };
         let mut cells = Cells { groups, borders: &borders, parts: vec![None; cells] };
-        let store = self.store;
-        store.database.read(|connection| {
-            Ok(chunks.iter().try_for_each(|chunk| self.parts_of_chunk(connection, chunk, tier, span, &mut cells)))
-        })??;
+        for chunk in chunks {
+            self.parts_of_chunk(chunk, tier, span, asked, &mut cells)?;
+        }
         self.each_run(groups, span, |group, times, values| {
             times.iter().zip(values).for_each(|(at, value)| cells.point(group, *at, *value));
         })?;
@@ -149,110 +146,108 @@ impl Reader<'_> {
 
     fn parts_of_chunk(
         &mut self,
-        connection: &Connection,
         chunk: &Chunk,
         tier: Tier,
         span: (i64, i64),
+        asked: Asked<'_>,
         cells: &mut Cells<'_>,
     ) -> Result<(), QueryError> {
-        let raw = chunk.table(Tier::Raw).copied();
-        let Some(raw) = raw else {
+        let Some(&raw) = chunk.table(Tier::Raw) else {
             // Where the points are gone, a bucket counts as a whole, where it starts.
-            for bucket in self.buckets(connection, chunk, chunk.at_most(tier), span, cells.groups)? {
+            for bucket in self.buckets(chunk, chunk.at_most(tier), span, asked)? {
                 cells.add(bucket.group, bucket.start + 1, &bucket.partial);
             }
             return Ok(());
         };
+        let points = |from: i64, to: i64| asked.scans(chunk, Read { table: raw, from, to }, BucketColumns::default());
         let usable = chunk.tables.iter().rev().filter(|table| table.tier != Tier::Raw && table.tier <= tier);
         for table in usable {
-            let buckets = self.buckets(connection, chunk, table, span, cells.groups)?;
-            let on_border = |bucket: &&Bucket| {
-                bucket.partial.first_at == bucket.start && cells.borders.binary_search(&bucket.start).is_ok()
-            };
-            let mut split: BTreeMap<i64, HashSet<u32>> = BTreeMap::new();
-            for bucket in buckets.iter().filter(on_border) {
-                split.entry(bucket.start).or_default().insert(bucket.group);
-            }
+            let buckets = self.buckets(chunk, table, span, asked)?;
+            let split = split(&buckets, cells.borders);
             let width = table.tier.width_micros();
             let reread = (split.len() as i64).saturating_mul(width);
             if split.len() > MAX_BORDERS || reread > (span.1 - span.0) / 3 {
                 continue;
             }
-            let is_whole = |bucket: &&Bucket| split.get(&bucket.start).is_none_or(|of| !of.contains(&bucket.group));
-            for bucket in buckets.iter().filter(is_whole) {
+            let is_split = |start: i64, group: u32| split.get(&start).is_some_and(|of| of.contains(&group));
+            for bucket in buckets.iter().filter(|bucket| !is_split(bucket.start, bucket.group)) {
                 cells.add(bucket.group, bucket.start + 1, &bucket.partial);
             }
-            // Of the span's first bucket the points before it are not asked for, of its last those behind it.
-            for (start, of) in split {
-                let inside = (start.max(span.0), (start + width).min(span.1));
-                self.points(connection, chunk, &raw, inside, cells, |group| of.contains(&group))?;
-            }
-            // What lies on the right end of the span is no bucket's, for buckets are read up to the last border.
-            let last = span.1 - 1;
-            return self.points(connection, chunk, &raw, (last, span.1), cells, |_| true);
+            // Of the span's first bucket only the points behind its start are asked for.
+            let inside = split.keys().flat_map(|&start| points(start.max(span.0), (start + width).min(span.1)));
+            let scans: Vec<Scan> = inside.collect();
+            let start_of = |scan: &Scan| scan.range.from.div_euclid(width) * width;
+            self.points(&scans, cells, |scan, group| is_split(start_of(scan), group))?;
+            // What lies on the last border is no bucket's, for buckets are read up to it.
+            let last: Vec<Scan> = points(span.1 - 1, span.1).collect();
+            return self.points(&last, cells, |_, _| true);
         }
-        self.points(connection, chunk, &raw, span, cells, |_| true)
+        let all: Vec<Scan> = points(span.0, span.1).collect();
+        self.points(&all, cells, |_, _| true)
     }
 
     fn points(
         &mut self,
-        connection: &Connection,
-        chunk: &Chunk,
-        table: &ChunkTable,
-        (from, to): (i64, i64),
+        scans: &[Scan],
         cells: &mut Cells<'_>,
-        wanted: impl Fn(u32) -> bool,
+        wanted: impl Fn(&Scan, u32) -> bool,
     ) -> Result<(), QueryError> {
-        for &(low, high) in &cells.groups.spans.clone() {
-            let mut refused = None;
-            let rows = scan_raw(connection, chunk, table, ScanRange { low, high, from, to }, |batch| {
-                self.time.check().map_err(|error| refuse(&mut refused, error))?;
-                for (row, series) in batch.series.iter().enumerate() {
-                    if let Some(group) = cells.groups.of(SeriesId(*series)).filter(|group| wanted(*group)) {
-                        self.take(1).map_err(|error| refuse(&mut refused, error))?;
-                        cells.point(group, batch.table.time(batch.t[row]), batch.values[row]);
-                    }
+        let store = self.store;
+        store.scan(scans, |scan, columns| {
+            self.time.check()?;
+            let batch = RawBatch::of(columns, &scan.table)?;
+            for (row, series) in batch.series.iter().enumerate() {
+                if let Some(group) = cells.groups.of(SeriesId(*series)).filter(|group| wanted(scan, *group)) {
+                    self.take(1)?;
+                    cells.point(group, scan.table.time(batch.t[row]), batch.values[row]);
                 }
-                Ok(())
-            });
-            settle(rows, refused)?;
-        }
-        Ok(())
+            }
+            Ok(())
+        })
     }
 
     /// The buckets that start in the span, or at its open left end, and before its right one.
     fn buckets(
         &mut self,
-        connection: &Connection,
         chunk: &Chunk,
         table: &ChunkTable,
         (from, to): (i64, i64),
-        groups: &Groups,
+        asked: Asked<'_>,
     ) -> Result<Vec<Bucket>, QueryError> {
+        let read = Read { table: *table, from: from - 1, to: to - 1 };
+        let scans: Vec<Scan> = asked.scans(chunk, read, COLUMNS).collect();
         let mut found = Vec::new();
-        for &(low, high) in &groups.spans {
-            let mut refused = None;
-            let range = ScanRange { low, high, from: from - 1, to: to - 1 };
-            let rows = scan_buckets(connection, chunk, table, &COLUMNS, range, |batch| {
-                self.time.check().map_err(|error| refuse(&mut refused, error))?;
-                self.take(batch.series.len()).map_err(|error| refuse(&mut refused, error))?;
-                push_buckets(&batch, groups, &mut found)
-            });
-            settle(rows, refused)?;
-        }
+        let store = self.store;
+        store.scan(&scans, |scan, columns| {
+            self.time.check()?;
+            let batch = BucketBatch::of(columns, &scan.table, scan.columns)?;
+            self.take(batch.series.len())?;
+            push_buckets(&batch, asked.groups, &mut found).map_err(QueryError::from)
+        })?;
         Ok(found)
     }
 }
 
+/// The buckets that begin where a range does and hold a point at just that instant: their starts, and of which groups.
+fn split(buckets: &[Bucket], borders: &[i64]) -> BTreeMap<i64, HashSet<u32>> {
+    let mut split: BTreeMap<i64, HashSet<u32>> = BTreeMap::new();
+    for bucket in buckets.iter().filter(|bucket| bucket.partial.first_at == bucket.start) {
+        if borders.binary_search(&bucket.start).is_ok() {
+            split.entry(bucket.start).or_default().insert(bucket.group);
+        }
+    }
+    split
+}
+
 fn push_buckets(batch: &BucketBatch<'_>, groups: &Groups, found: &mut Vec<Bucket>) -> Result<(), StoreError> {
-    let (sum, m2, min, max) = (batch.f64s(0)?, batch.f64s(1)?, batch.f64s(2)?, batch.f64s(3)?);
-    let (first_at, first, last_at, last) = (batch.i64s(4)?, batch.f64s(5)?, batch.i64s(6)?, batch.f64s(7)?);
+    let all = batch.m2.zip(batch.extremes).zip(batch.ends);
+    let ((m2, (min, max)), [(first_at, first), (last_at, last)]) = all.expect("all columns were asked for");
     for row in 0..batch.series.len() {
         let Some(group) = groups.of(SeriesId(batch.series[row])) else { continue };
         let start = batch.table.time(batch.t[row]);
         let partial = Partial {
             count: batch.counts[row],
-            sum: sum[row],
+            sum: batch.sums[row],
             m2: m2[row],
             min: min[row],
             max: max[row],

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::QueryError;
-use super::execute::{ATTEMPTS, refuse, settle};
+use super::execute::{ATTEMPTS, scans_of};
 use super::groups::Groups;
+use super::plan::Read;
 use super::ranges::{RangeParts, Ranges};
 use crate::model::{GroupBy, Labels, MetricName};
 use crate::rollup::Tier;
-use crate::store::{Chunk, Connection, Registry, ScanRange, Selection, SeriesId, Snapshot, Store, scan_raw};
+use crate::store::{BucketColumns, Chunk, RawBatch, Registry, Scan, Selection, SeriesId, Snapshot, Store};
 
 /// Chooses series, metric by metric.
 pub(crate) type Select<'a> = Box<dyn Fn(&Registry) -> Vec<(MetricName, Selection)> + 'a>;
@@ -80,6 +81,21 @@ pub(super) struct Reader<'a> {
     rows_left: usize,
 }
 
+/// The series of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) groups: &'a Groups,
+    /// Part of all points that they have.
+    pub(super) share: f64,
+}
+
+impl Asked<'_> {
+    /// A read of a chunk as the store makes it.
+    pub(super) fn scans(&self, chunk: &Chunk, read: Read, columns: BucketColumns) -> impl Iterator<Item = Scan> {
+        scans_of(chunk, read, self.groups, self.share, columns)
+    }
+}
+
 /// Times and values of each group.
 type Columns = Vec<(Vec<i64>, Vec<f64>)>;
 
@@ -113,16 +129,19 @@ impl<'a> Reader<'a> {
         if from >= to {
             return Ok(Samples::Points(Vec::new()));
         }
+        let points: u64 = selected.iter().map(|(_, selection)| selection.points).sum();
+        let share = points as f64 / self.store.registry.read().points().max(1) as f64;
         let (names, selections): (Vec<_>, Vec<_>) = selected.into_iter().unzip();
         let selections: Vec<(&MetricName, Selection)> = names.iter().zip(selections).collect();
         let groups = Groups::new(&selections, &GroupBy::Series);
+        let asked = Asked { groups: &groups, share };
         if let Some(ranges) = &request.ranges
-            && let Some(parts) = self.range_parts(&groups, ranges)?
+            && let Some(parts) = self.range_parts(asked, ranges)?
         {
             return Ok(Samples::Parts(parts));
         }
         let mut columns: Columns = vec![Default::default(); groups.keys.len()];
-        self.chunks(&groups, (from, to), &mut columns)?;
+        self.chunks(asked, (from, to), &mut columns)?;
         self.each_run(&groups, (from, to), |group, run_times, run_values| {
             let (times, values) = &mut columns[group as usize];
             times.extend_from_slice(run_times);
@@ -143,50 +162,32 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn chunks(&mut self, groups: &Groups, span: (i64, i64), columns: &mut Columns) -> Result<(), QueryError> {
+    fn chunks(&mut self, asked: Asked<'_>, (from, to): (i64, i64), columns: &mut Columns) -> Result<(), QueryError> {
         let snapshot = Arc::clone(&self.snapshot);
-        let overlapping = |chunk: &&Arc<Chunk>| chunk.overlaps(span.0, span.1) && chunk.table(Tier::Raw).is_some();
-        let chunks: Vec<&Arc<Chunk>> = snapshot.chunks.iter().filter(overlapping).collect();
-        if chunks.is_empty() {
-            return Ok(());
+        let mut scans = Vec::new();
+        for chunk in snapshot.chunks.iter().filter(|chunk| chunk.overlaps(from, to)) {
+            let Some(&table) = chunk.table(Tier::Raw) else { continue };
+            scans.extend(asked.scans(chunk, Read { table, from, to }, BucketColumns::default()));
         }
         let store = self.store;
-        store.database.read(|connection| {
-            Ok(chunks.iter().try_for_each(|chunk| self.chunk(connection, chunk, groups, span, columns)))
-        })?
-    }
-
-    fn chunk(
-        &mut self,
-        connection: &Connection,
-        chunk: &Chunk,
-        groups: &Groups,
-        (from, to): (i64, i64),
-        columns: &mut Columns,
-    ) -> Result<(), QueryError> {
-        let Some(table) = chunk.table(Tier::Raw) else { return Ok(()) };
-        for &(low, high) in &groups.spans {
-            let mut refused = None;
-            let rows = scan_raw(connection, chunk, table, ScanRange { low, high, from, to }, |batch| {
-                let mut start = 0;
-                self.time.check().map_err(|error| refuse(&mut refused, error))?;
-                // The table is ordered by series: each batch is a few runs.
-                while start < batch.series.len() {
-                    let series = batch.series[start];
-                    let len = batch.series[start..].iter().take_while(|next| **next == series).count();
-                    if let Some(group) = groups.of(SeriesId(series)) {
-                        self.take(len).map_err(|error| refuse(&mut refused, error))?;
-                        let (times, values) = &mut columns[group as usize];
-                        times.extend(batch.t[start..start + len].iter().map(|t| batch.table.time(*t)));
-                        values.extend_from_slice(&batch.values[start..start + len]);
-                    }
-                    start += len;
+        store.scan(&scans, |scan, found| {
+            self.time.check()?;
+            let batch = RawBatch::of(found, &scan.table)?;
+            let mut start = 0;
+            // The table is ordered by series: each batch is a few runs.
+            while start < batch.series.len() {
+                let series = batch.series[start];
+                let len = batch.series[start..].iter().take_while(|next| **next == series).count();
+                if let Some(group) = asked.groups.of(SeriesId(series)) {
+                    self.take(len)?;
+                    let (times, values) = &mut columns[group as usize];
+                    times.extend(batch.t[start..start + len].iter().map(|t| scan.table.time(*t)));
+                    values.extend_from_slice(&batch.values[start..start + len]);
                 }
-                Ok(())
-            });
-            settle(rows, refused)?;
-        }
-        Ok(())
+                start += len;
+            }
+            Ok(())
+        })
     }
 
     /// The points in memory, as runs of times and values.
