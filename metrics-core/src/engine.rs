@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::encode::table::SqlAnswer;
 use crate::export::{self, ExportError, ExportRequest};
 use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo, Timestamp};
+use crate::promql::{self, PromqlError};
 use crate::query::{self, QueryError};
 use crate::store::{CheckReport, Doomed, OpenError, Options, SqlError, SqlLimits, Store, StoreError};
 use crate::watch::{Changes, Spans, Watch, WatchPosition};
@@ -220,6 +221,21 @@ impl Engine {
         // Not held while it runs: a statement that cannot be interrupted must not keep the store from closing.
         let store = self.inner.store.read().clone();
         store.ok_or(SqlError::Closed)?.sql(statement, limits)
+    }
+
+    /// Answers a PromQL query from everything that was written before it. Blocks while it reads.
+    ///
+    /// # Errors
+    /// [`PromqlError`] when the expression is none, a bound would be passed, or the store fails.
+    pub fn promql(&self, query: &promql::Query) -> Result<promql::Answer, PromqlError> {
+        let store = self.inner.store.read();
+        promql::run(store.as_ref().ok_or(QueryError::Closed)?, query)
+    }
+
+    /// The series that any of some selectors takes and that have points in `[from, to]`, as far as their first and
+    /// last point tell; ordered by name and labels. From memory; none once closed.
+    pub fn select(&self, selectors: &[promql::Selector], from: Timestamp, to: Timestamp) -> Vec<SeriesInfo> {
+        self.in_memory(|registry| promql::series(registry, selectors, from, to))
     }
 
     fn in_memory<T: Default>(&self, read: impl FnOnce(&crate::store::Registry) -> T) -> T {

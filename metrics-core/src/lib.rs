@@ -43,6 +43,8 @@ mod engine;
 mod export;
 mod model;
 #[cfg(feature = "engine")]
+pub mod promql;
+#[cfg(feature = "engine")]
 mod query;
 #[cfg(feature = "engine")]
 mod rollup;

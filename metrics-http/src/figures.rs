@@ -25,11 +25,13 @@ pub(crate) enum Reason {
     Closed,
     CommitTimeout,
     Internal,
+    QueryTimeout,
+    Evaluation,
 }
 
 impl Reason {
     /// All of them with the words that the figures use.
-    pub(crate) const ALL: [(Self, &'static str); 15] = [
+    pub(crate) const ALL: [(Self, &'static str); 17] = [
         (Self::Malformed, "malformed"),
         (Self::Partial, "partial"),
         (Self::TooLarge, "too_large"),
@@ -45,6 +47,8 @@ impl Reason {
         (Self::Closed, "closed"),
         (Self::CommitTimeout, "commit_timeout"),
         (Self::Internal, "internal"),
+        (Self::QueryTimeout, "query_timeout"),
+        (Self::Evaluation, "evaluation"),
     ];
 }
 
@@ -94,8 +98,8 @@ impl Dropped {
 }
 
 /// The statuses that the server gives; 0 stands for any other.
-pub(crate) const STATUSES: [u16; 17] =
-    [200, 201, 204, 304, 400, 403, 404, 405, 406, 408, 413, 415, 429, 500, 503, 504, 0];
+pub(crate) const STATUSES: [u16; 18] =
+    [200, 201, 204, 304, 400, 403, 404, 405, 406, 408, 413, 415, 422, 429, 500, 503, 504, 0];
 /// Upper bounds of the buckets of request durations, in microseconds.
 pub(crate) const BUCKETS_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000, 10_000_000];
 
@@ -193,7 +197,7 @@ impl Figures {
 
     /// Refused writes by those reasons that a write can meet.
     pub(crate) fn rejections(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let never = [Reason::NotFound, Reason::Method, Reason::NotAcceptable];
+        let never = [Reason::NotFound, Reason::Method, Reason::NotAcceptable, Reason::QueryTimeout, Reason::Evaluation];
         let reasons = Reason::ALL.iter().filter(move |(reason, _)| !never.contains(reason));
         reasons.map(|&(reason, word)| (word, self.rejected[reason as usize].load(Ordering::Relaxed)))
     }

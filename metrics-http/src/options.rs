@@ -58,6 +58,9 @@ pub struct ServerOptions {
     /// How long a write waits for its commit; it is then answered with 504, and whether it was stored is not known.
     /// Default 30 s; more than 0.
     pub commit_timeout: Duration,
+    /// How long the evaluation of one PromQL query may take, whatever the query itself allows; it is then answered with
+    /// 503. Default two minutes, as in Prometheus; more than 0.
+    pub query_timeout: Duration,
     /// How long `/health` waits for the store before it says "down". Default 2 s; more than 0.
     pub health_timeout: Duration,
     /// What a statement may take that `/v1/sql` runs; without it SQL is off. Needs a store that was opened with
@@ -107,6 +110,7 @@ impl ServerOptions {
             ("answer_timeout", self.answer_timeout),
             ("stream_keep_alive", self.stream_keep_alive),
             ("commit_timeout", self.commit_timeout),
+            ("query_timeout", self.query_timeout),
             ("health_timeout", self.health_timeout),
             ("export_lifetime", self.export_lifetime),
         ];
@@ -143,6 +147,7 @@ impl Default for ServerOptions {
             max_queries: cores.max(4),
             queue_timeout: Duration::from_secs(10),
             commit_timeout: Duration::from_secs(30),
+            query_timeout: Duration::from_secs(120),
             health_timeout: Duration::from_secs(2),
             sql: None,
             export_directory: None,

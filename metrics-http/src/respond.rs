@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
+use metrics_core::promql::PromqlError;
 use metrics_core::wire::otlp::{self, OtlpEncoding};
 use metrics_core::wire::{Place, RowError};
 use metrics_core::{QueryError, WriteError};
@@ -179,8 +180,11 @@ impl Failure {
     }
 
     fn error_body(&self, dialect: Dialect) -> ErrorBody<'_> {
+        let is_prometheus = dialect == Dialect::Prometheus;
         ErrorBody {
-            error: (dialect == Dialect::InfluxV1).then_some(&*self.message),
+            status: is_prometheus.then_some("error"),
+            error_type: is_prometheus.then(|| prometheus_type(self.status, self.reason)),
+            error: (is_prometheus || dialect == Dialect::InfluxV1).then_some(&*self.message),
             code: (dialect == Dialect::InfluxV2).then(|| influx_code(self.status)),
             message: &self.message,
             errors: self.rows.iter().map(RowBody::of).collect(),
@@ -199,6 +203,8 @@ pub(crate) enum Dialect {
     InfluxV2,
     /// OTLP: `google.rpc.Status` in the request's encoding.
     Otlp(OtlpEncoding),
+    /// Prometheus: `status`, `errorType` and `error`, and our `message`.
+    Prometheus,
 }
 
 /// The content type of OTLP's answers.
@@ -224,6 +230,18 @@ fn rpc_code(status: StatusCode) -> u32 {
     }
 }
 
+/// Prometheus' word for a refusal (prometheus.io/docs/prometheus/latest/querying/api, and its `web/api/v1`).
+fn prometheus_type(status: StatusCode, reason: Reason) -> &'static str {
+    match (status, reason) {
+        (_, Reason::QueryTimeout) => "timeout",
+        (_, Reason::Evaluation) => "execution",
+        (StatusCode::NOT_FOUND, _) => "not_found",
+        (StatusCode::SERVICE_UNAVAILABLE, _) => "unavailable",
+        (status, _) if status.is_client_error() => "bad_data",
+        _ => "internal",
+    }
+}
+
 /// InfluxDB 2's word for a status (docs.influxdata.com/influxdb/v2/api, "Error").
 fn influx_code(status: StatusCode) -> &'static str {
     match status {
@@ -241,6 +259,10 @@ fn influx_code(status: StatusCode) -> &'static str {
 /// The body of every refusal.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(rename = "errorType", skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -287,6 +309,18 @@ impl From<WriteError> for Failure {
                 tracing::error!(%error, "a write failed");
                 Self::internal()
             }
+        }
+    }
+}
+
+impl From<PromqlError> for Failure {
+    fn from(error: PromqlError) -> Self {
+        let message = error.to_string();
+        match error {
+            PromqlError::Read(error @ (QueryError::Closed | QueryError::Store(_))) => Self::from(error),
+            PromqlError::TimedOut { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::QueryTimeout, message),
+            error if error.is_bad_request() => Self::malformed(message),
+            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, Reason::Evaluation, message),
         }
     }
 }

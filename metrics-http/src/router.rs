@@ -48,12 +48,21 @@ pub(crate) enum Route {
     OpenApi,
     Docs,
     RemoteWrite,
+    PromQuery,
+    PromQueryRange,
+    PromExemplars,
+    PromSeries,
+    PromLabels,
+    PromLabelValues,
+    PromMetadata,
+    PromRules,
+    PromBuildInfo,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
@@ -76,6 +85,15 @@ impl Route {
         Self::OpenApi,
         Self::Docs,
         Self::RemoteWrite,
+        Self::PromQuery,
+        Self::PromQueryRange,
+        Self::PromExemplars,
+        Self::PromSeries,
+        Self::PromLabels,
+        Self::PromLabelValues,
+        Self::PromMetadata,
+        Self::PromRules,
+        Self::PromBuildInfo,
         Self::Unknown,
     ];
 
@@ -104,6 +122,15 @@ impl Route {
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
             Self::RemoteWrite => "/api/v1/write",
+            Self::PromQuery => "/api/v1/query",
+            Self::PromQueryRange => "/api/v1/query_range",
+            Self::PromExemplars => "/api/v1/query_exemplars",
+            Self::PromSeries => "/api/v1/series",
+            Self::PromLabels => "/api/v1/labels",
+            Self::PromLabelValues => "/api/v1/label/{name}/values",
+            Self::PromMetadata => "/api/v1/metadata",
+            Self::PromRules => "/api/v1/rules",
+            Self::PromBuildInfo => "/api/v1/status/buildinfo",
             Self::Unknown => "unknown",
         }
     }
@@ -113,6 +140,9 @@ impl Route {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
             Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite | Self::Sql => "POST",
+            Self::PromQuery | Self::PromQueryRange | Self::PromExemplars | Self::PromSeries | Self::PromLabels => {
+                "GET, HEAD, POST"
+            }
             _ => "GET, HEAD",
         }
     }
@@ -155,6 +185,15 @@ impl Route {
             Self::Metrics if is_protobuf() => Dialect::Otlp(OtlpEncoding::Protobuf),
             Self::LinesV1 | Self::InfluxQuery => Dialect::InfluxV1,
             Self::LinesV2 => Dialect::InfluxV2,
+            Self::PromQuery
+            | Self::PromQueryRange
+            | Self::PromExemplars
+            | Self::PromSeries
+            | Self::PromLabels
+            | Self::PromLabelValues
+            | Self::PromMetadata
+            | Self::PromRules
+            | Self::PromBuildInfo => Dialect::Prometheus,
             _ => Dialect::Own,
         }
     }
@@ -285,6 +324,15 @@ async fn dispatch(
         Route::OpenApi => Ok(routes::docs::openapi()),
         Route::Docs => Ok(routes::docs::page()),
         Route::RemoteWrite => routes::remote_write::write(app, head, body).await,
+        Route::PromQuery => routes::prometheus::query(app, head, body).await,
+        Route::PromQueryRange => routes::prometheus::query_range(app, head, body).await,
+        Route::PromExemplars => Ok(routes::prometheus_series::exemplars()),
+        Route::PromSeries => routes::prometheus_series::series(app, head, body).await,
+        Route::PromLabels => routes::prometheus_series::labels(app, head, body).await,
+        Route::PromLabelValues => routes::prometheus_series::label_values(app, head, params.get("name")).await,
+        Route::PromMetadata => routes::prometheus_series::metadata(app, head).await,
+        Route::PromRules => Ok(routes::prometheus_series::rules()),
+        Route::PromBuildInfo => Ok(routes::prometheus_series::build_info()),
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }

@@ -157,6 +157,12 @@ impl Labels {
     pub fn only(&self, names: &[String]) -> Self {
         Self(self.0.iter().filter(|(name, _)| names.iter().any(|n| **n == **name)).cloned().collect())
     }
+
+    /// Only the pairs whose name is not among these.
+    #[must_use]
+    pub fn except(&self, names: &[String]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| names.iter().all(|n| **n != **name)).cloned().collect())
+    }
 }
 
 impl fmt::Display for Labels {

@@ -1,5 +1,7 @@
 //! Why a query has no answer.
 
+use std::time::Duration;
+
 use crate::store::StoreError;
 
 /// A query that was refused or failed.
@@ -27,6 +29,12 @@ pub enum QueryError {
     TooManyRows {
         /// `Options::max_raw_rows`.
         limit: usize,
+    },
+    /// It took longer than it may.
+    #[error("the query took longer than {} s", limit.as_secs_f64())]
+    TimedOut {
+        /// The time that it had.
+        limit: Duration,
     },
     /// The engine was closed.
     #[error("the store is closed")]

@@ -17,7 +17,7 @@ use crate::store::{
 };
 
 /// Attempts at a query whose tables are replaced by a compaction while it reads them.
-const ATTEMPTS: usize = 16;
+pub(super) const ATTEMPTS: usize = 16;
 
 /// Answers a query.
 pub(crate) fn execute(store: &Store, request: &QueryRequest) -> Result<Frame, QueryError> {
@@ -259,7 +259,7 @@ impl<'a> Execution<'a> {
 }
 
 /// One read as the store makes it: a span of neighbouring series after another.
-fn scans_of(
+pub(super) fn scans_of(
     chunk: &Chunk,
     Read { table, from, to }: Read,
     groups: &Groups,

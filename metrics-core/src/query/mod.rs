@@ -8,7 +8,11 @@ mod execute;
 mod groups;
 mod plan;
 mod points;
+mod ranges;
+mod samples;
 
 pub(crate) use execute::execute;
+pub(crate) use ranges::{RangeParts, Ranges};
+pub(crate) use samples::{SampleRequest, Samples, TimeLimit, read_samples};
 
 pub use error::QueryError;

@@ -43,6 +43,9 @@ pub struct Options {
     pub max_cells: usize,
     /// Most points that one query reads where rollups cannot answer. Default 20,000,000.
     pub max_raw_rows: usize,
+    /// Most values that the evaluation of one PromQL expression makes: the series times the steps of each of its
+    /// parts, 8 bytes each. Default 50,000,000.
+    pub max_promql_values: usize,
     /// What is dropped when, first matching rule first. Default: none, everything is kept.
     pub retention: Vec<RetentionRule>,
     /// What time it is, for retention and for the age of idempotency keys. Default: the machine's clock.
@@ -77,6 +80,7 @@ impl Default for Options {
             read_connections: 4,
             max_cells: 10_000_000,
             max_raw_rows: 20_000_000,
+            max_promql_values: 50_000_000,
             retention: Vec::new(),
             clock: Timestamp::now,
             exact_quantile_points: 2_000_000,

@@ -14,7 +14,7 @@ use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, JSON, Reply, content, json, serialized};
 
 /// Most parameters in one request: every name and filter is one.
-const MAX_PARAMETERS: usize = 1_000;
+pub(super) const MAX_PARAMETERS: usize = 1_000;
 
 /// Names of metrics.
 pub(super) const NAME: Param = Param::query("name", "Name of a metric.").required().repeated();

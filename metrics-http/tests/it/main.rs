@@ -8,6 +8,7 @@ mod influx;
 mod otlp;
 mod page;
 mod pictures;
+mod prometheus;
 mod reads;
 mod refusals;
 mod remote_write;
