@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
-use metrics_core::wire::{frame, json, params};
+use metrics_core::wire::{frame, params};
 use metrics_core::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::answer::{self, Latest, Receipt};
+use crate::body::Body;
 use crate::endpoint::Endpoint;
 use crate::key::random_bits;
 use crate::transport::{Answered, Call, Transport};
-use crate::{ClientBuilder, ClientError, IdempotencyKey, Retry};
+use crate::{ClientBuilder, ClientError, IdempotencyKey, Retry, WriterBuilder};
 
 /// A connection pool to one server. Cheap to clone: clones share the pool.
 ///
@@ -29,6 +30,7 @@ struct Shared {
     transport: Transport,
     timeout: Duration,
     retry: Retry,
+    gzip: bool,
 }
 
 impl Client {
@@ -51,8 +53,9 @@ impl Client {
         ClientBuilder::new(url)
     }
 
-    pub(crate) fn of(endpoint: Endpoint, transport: Transport, timeout: Duration, retry: Retry) -> Self {
-        Self { shared: Arc::new(Shared { endpoint, transport, timeout, retry }) }
+    pub(crate) fn of(endpoint: Endpoint, transport: Transport, builder: &ClientBuilder) -> Self {
+        let ClientBuilder { timeout, retry, gzip, .. } = *builder;
+        Self { shared: Arc::new(Shared { endpoint, transport, timeout, retry, gzip }) }
     }
 
     /// The server's address, without a slash at its end.
@@ -90,13 +93,32 @@ impl Client {
         if batch.is_empty() {
             return Ok(Receipt { points: 0, replayed: false });
         }
-        let call = Call {
-            name: "POST /v1/metrics",
-            method: Method::POST,
-            uri: self.shared.endpoint.uri("/v1/metrics", &[])?,
-            body: Some((Bytes::from(json::encode(batch)), key.clone())),
-        };
+        let call = self.write_call(Body::of(batch, self.shared.gzip), key)?;
         answer::receipt(call.name, &self.send(&call).await?, batch.len())
+    }
+
+    /// Settings of a [`Writer`](crate::Writer) that collects points and sends them in batches, by this client.
+    pub fn writer(&self) -> WriterBuilder {
+        WriterBuilder::new(self.clone())
+    }
+
+    /// The call that writes a body under a key.
+    pub(crate) fn write_call(&self, body: Body, key: &IdempotencyKey) -> Result<Call, ClientError> {
+        let uri = self.shared.endpoint.uri("/v1/metrics", &[])?;
+        Ok(Call { name: "POST /v1/metrics", method: Method::POST, uri, body: Some((body, key.clone())) })
+    }
+
+    /// Whether bodies are compressed.
+    pub(crate) fn gzip(&self) -> bool {
+        self.shared.gzip
+    }
+
+    /// Makes a call that writes `points` points once, within the client's timeout.
+    pub(crate) async fn write_once(&self, call: &Call, points: usize) -> Result<Receipt, ClientError> {
+        let after = self.shared.timeout;
+        let sent = tokio::time::timeout(after, self.shared.transport.send(call)).await;
+        let answered = sent.map_err(|_| ClientError::Timeout { url: self.url().to_owned(), after })??;
+        answer::receipt(call.name, &answered, points)
     }
 
     /// Asks for windows or points.

@@ -36,13 +36,17 @@
 //! This crate never links the storage engine: of `metrics-core` it takes the model and the wire formats only.
 
 mod answer;
+pub mod blocking;
+mod body;
 mod builder;
 mod client;
 mod endpoint;
 mod error;
 mod key;
 mod retry;
+mod spill;
 mod transport;
+mod writer;
 
 pub use answer::{Latest, Receipt};
 pub use builder::ClientBuilder;
@@ -50,6 +54,8 @@ pub use client::Client;
 pub use error::ClientError;
 pub use key::IdempotencyKey;
 pub use retry::Retry;
+pub use spill::{Spill, SpillError};
+pub use writer::{Counters, Rejection, Report, WhenFull, Writer, WriterBuilder, WriterError};
 
 pub use metrics_core::{
     Aggregate, AggregateError, Batch, BatchSeries, Column, ColumnKind, DurationError, Exactness, Explain, Fill,

@@ -5,7 +5,9 @@ use std::io;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use metrics_core::Timestamp;
 use serde::Deserialize;
 
+use crate::body::Body;
 use crate::retry::parse_retry_after;
 use crate::{ClientBuilder, ClientError, IdempotencyKey};
 
@@ -30,8 +33,8 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
-    /// A JSON body and the key under which it is written.
-    pub(crate) body: Option<(Bytes, IdempotencyKey)>,
+    /// Points and the key under which they are written.
+    pub(crate) body: Option<(Body, IdempotencyKey)>,
 }
 
 /// An answer with a status of success.
@@ -89,11 +92,8 @@ impl Transport {
     }
 
     fn request(&self, call: &Call) -> Request<Full<Bytes>> {
-        let (body, key) = match &call.body {
-            Some((body, key)) => (body.clone(), Some(key)),
-            None => (Bytes::new(), None),
-        };
-        let mut request = Request::new(Full::new(body));
+        let bytes = call.body.as_ref().map(|(body, _)| body.bytes.clone()).unwrap_or_default();
+        let mut request = Request::new(Full::new(bytes));
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
         let headers = request.headers_mut();
@@ -102,10 +102,13 @@ impl Transport {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        if let Some(key) = key {
+        if let Some((body, key)) = &call.body {
             let key = HeaderValue::from_str(key.as_str()).expect("an idempotency key is visible ASCII");
             headers.insert(IDEMPOTENCY_KEY, key);
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            if body.gzip {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
         }
         request
     }
