@@ -26,6 +26,9 @@ const MAX_REFUSAL_BYTES: usize = 256 << 10;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// The content type of JSON.
+pub(crate) const JSON: &str = "application/json";
+
 /// What a call sends; the same for each of its attempts.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -33,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
+    /// The content type that the answer is to have.
+    pub(crate) accept: &'static str,
     /// Points and the key under which they are written.
     pub(crate) body: Option<(Body, IdempotencyKey)>,
 }
@@ -97,7 +102,7 @@ impl Transport {
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
         let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(call.accept));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("metrics-sdk/", env!("CARGO_PKG_VERSION"))));
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
@@ -105,7 +110,7 @@ impl Transport {
         if let Some((body, key)) = &call.body {
             let key = HeaderValue::from_str(key.as_str()).expect("an idempotency key is visible ASCII");
             headers.insert(IDEMPOTENCY_KEY, key);
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
             if body.gzip {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }

@@ -159,6 +159,8 @@ pub(super) struct State {
     pub(super) disk_faults: u64,
     /// Since when no request was answered.
     pub(super) away: Option<Instant>,
+    /// When the last attempt failed.
+    pub(super) failed_at: Option<Instant>,
     /// The server asked not to be asked before.
     pub(super) asked_until: Option<Instant>,
     /// Whether batches go to the disk: the server is away.
@@ -195,6 +197,7 @@ impl State {
             disk_fault: None,
             disk_faults: 0,
             away: None,
+            failed_at: None,
             asked_until: None,
             spilling: false,
             failures: 0,
@@ -354,12 +357,20 @@ impl State {
         self.held.points * 2 >= points || self.held.bytes * 2 >= bytes
     }
 
+    /// Whether the writer is closed and the server does not take what is left at once: it failed an attempt since, or
+    /// asked not to be asked.
+    pub(super) fn is_left_to_disk(&self, now: Instant) -> bool {
+        let Some(closing) = self.closing else { return false };
+        let failed = self.failed_at.is_some_and(|at| at >= closing);
+        self.away.is_some() && (failed || self.asked_until.is_some_and(|until| until > now))
+    }
+
     // What the tasks take and give back.
 
     /// What to send next.
     pub(super) fn next_to_send(&mut self, now: Instant) -> Next {
         let due = self.seal_if_due(now);
-        if self.closing.is_some() && self.limits.spill.is_some() && self.away.is_some() {
+        if self.limits.spill.is_some() && self.is_left_to_disk(now) {
             return Next::Stop;
         }
         if let Some(entry) = self.disk.front().copied() {

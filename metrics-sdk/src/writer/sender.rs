@@ -134,7 +134,9 @@ impl Sender {
     /// The batch to send, when it is time for it.
     async fn next(&mut self) -> Option<Parcel> {
         loop {
-            if !self.wait_turn().await {
+            self.wait_turn().await;
+            if self.is_over() {
+                self.end_early().await;
                 return None;
             }
             if let Some(parcel) = self.current.take() {
@@ -184,11 +186,11 @@ impl Sender {
         None
     }
 
-    /// Waits until the next attempt may be made; false when none is to be made.
-    async fn wait_turn(&mut self) -> bool {
+    /// Waits until the next attempt may be made, or none is to be made any more.
+    async fn wait_turn(&mut self) {
         while let Some(at) = self.not_before {
             if self.is_over() {
-                return self.end_early().await;
+                return;
             }
             let (asked, closing) = {
                 let state = self.shared.lock();
@@ -209,25 +211,26 @@ impl Sender {
                 self.not_before = asked.filter(|until| *until > Instant::now());
             }
         }
-        true
     }
 
     /// Whether the end has come before everything was delivered.
     fn is_over(&self) -> bool {
         let state = self.shared.lock();
-        let Some(closing) = state.closing else { return false };
-        state.away.is_some() && (self.spill_after.is_some() || closing.elapsed() >= self.give_up_after)
+        match (state.closing, self.spill_after) {
+            (None, _) => false,
+            (Some(_), Some(_)) => state.is_left_to_disk(Instant::now()),
+            (Some(closing), None) => state.away.is_some() && closing.elapsed() >= self.give_up_after,
+        }
     }
 
-    /// Gives up the batch in hand where it cannot go to the disk; always false.
-    async fn end_early(&mut self) -> bool {
+    /// Gives up the batch in hand where it cannot go to the disk.
+    async fn end_early(&mut self) {
         self.store_current().await;
         if let Some(Parcel { packed, origin: Origin::Memory(seq, size) }) = self.current.take() {
             let mut state = self.shared.lock();
             state.dropped(packed.points);
             state.let_go(seq, size);
         }
-        false
     }
 
     async fn attempt(&mut self, mut parcel: Parcel) {
@@ -278,6 +281,7 @@ impl Sender {
         let mut state = self.shared.lock();
         state.failures += 1;
         state.away.get_or_insert(now);
+        state.failed_at = Some(now);
         state.asked_until = error.retry_after().map(|asked| now + asked);
         state.last_error = Some(error.to_string());
         if let (Origin::Disk(seq), Some(since)) = (parcel.origin, parcel.packed.doubt) {
