@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     }
     // Both wait for the disk, which is nothing for a thread of the runtime.
     tokio::task::spawn_blocking(move || {
-        recorder.close().map_err(anyhow::Error::from_boxed)?;
+        recorder.close()?;
         engine.close()?;
         anyhow::Ok(())
     })

@@ -159,6 +159,12 @@ impl Interval {
     /// The value at a share, 0 to 1, of the samples in their order.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let rank = (share.clamp(0.0, 1.0) * (self.count - 1) as f64).round() as u64;
+        if rank == 0 {
+            return self.min;
+        }
+        if rank == self.count - 1 {
+            return self.max;
+        }
         let mut before = 0;
         let found = self.buckets.iter().find(|(_, count)| {
             before += count;

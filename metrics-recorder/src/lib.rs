@@ -76,4 +76,4 @@ mod sink;
 pub use builder::{BuildError, Builder, builder};
 pub use recorder::Recorder;
 pub use reporter::{Guard, Stats};
-pub use sink::{Sink, SinkError, SinkFn};
+pub use sink::{FlushError, Sink, SinkError, SinkFn};

@@ -11,7 +11,7 @@ use metrics_core::Timestamp;
 
 use crate::publish::Publisher;
 use crate::registry::Registry;
-use crate::{Sink, SinkError};
+use crate::{FlushError, Sink, SinkError};
 
 /// Keeps a recorder writing. When it is dropped, the last points are written and flushed, which is waited for at most
 /// [`Self::DROP_WAIT`].
@@ -80,21 +80,19 @@ impl Guard {
     ///
     /// # Errors
     /// Why it has not.
-    pub fn flush(&self) -> Result<(), SinkError> {
+    pub fn flush(&self) -> Result<(), FlushError> {
         let (reply, answer) = mpsc::sync_channel(1);
-        let gone = || SinkError::from("the recorder's thread has ended: its sink panicked");
-        self.calls.as_ref().ok_or_else(gone)?.send(reply).map_err(|_| gone())?;
-        answer.recv().map_err(|_| gone())?
+        self.calls.as_ref().ok_or(FlushError::Ended)?.send(reply).map_err(|_| FlushError::Ended)?;
+        answer.recv().map_err(|_| FlushError::Ended)?.map_err(FlushError::Sink)
     }
 
     /// Writes what was recorded, waits until the sink has it, and ends. What is recorded afterwards is let go.
     ///
     /// # Errors
     /// Why the last points are not where they are to go.
-    pub fn close(mut self) -> Result<(), SinkError> {
+    pub fn close(mut self) -> Result<(), FlushError> {
         self.calls.take();
-        let gone = || SinkError::from("the recorder's thread has ended: its sink panicked");
-        self.ended().recv().map_err(|_| gone())?
+        self.ended().recv().map_err(|_| FlushError::Ended)?.map_err(FlushError::Sink)
     }
 
     fn ended(&mut self) -> &Receiver<Result<(), SinkError>> {

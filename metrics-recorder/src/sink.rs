@@ -8,6 +8,18 @@ use metrics_core::Batch;
 /// Why a sink did not take points.
 pub type SinkError = Box<dyn Error + Send + Sync>;
 
+/// The last points are not where they are to go.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The sink did not take them, or could not bring them there.
+    #[error("the recorder's sink: {0}")]
+    Sink(#[source] SinkError),
+    /// The sink panicked before.
+    #[error("the recorder's thread has ended: its sink panicked")]
+    Ended,
+}
+
 /// Takes the points of each interval. Called by one thread, that of the recorder.
 pub trait Sink: Send + 'static {
     /// Takes points. What it refuses is lost, but for counters: the next interval has their counts.
@@ -35,7 +47,7 @@ pub trait Sink: Send + 'static {
 /// }))?;
 /// metrics::with_local_recorder(&recorder, || metrics::counter!("orders").increment(1));
 /// guard.close()?;
-/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SinkFn<F>(pub F);
 

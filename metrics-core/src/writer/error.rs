@@ -41,7 +41,9 @@ pub enum WriteError {
     },
     /// Points cannot be moved from memory into chunks (the disk may be full), and memory holds as many as it may.
     /// A later attempt can succeed: the store tries again with every write.
-    #[error("{points} points in memory wait to be moved into chunks, the limit: try again in a moment, the log tells why")]
+    #[error(
+        "{points} points in memory wait to be moved into chunks, the limit: try again in a moment, the log tells why"
+    )]
     Backlog {
         /// Points in memory.
         points: usize,

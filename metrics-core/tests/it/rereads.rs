@@ -63,7 +63,8 @@ fn request(per: Per, from: i64, to: i64, host: Option<&str>, aggregates: &str) -
 fn spans_that_overlap_an_earlier_question_are_answered_to_the_point() {
     let mut store = Fixture::new(Options::default());
     store.write(three_hosts(30_000_000));
-    let spans = [(0, DAYS * MICROS_PER_DAY), (MICROS_PER_HOUR / 2 + 1, 2 * MICROS_PER_DAY), (-5, 7 * MICROS_PER_MINUTE)];
+    let spans =
+        [(0, DAYS * MICROS_PER_DAY), (MICROS_PER_HOUR / 2 + 1, 2 * MICROS_PER_DAY), (-5, 7 * MICROS_PER_MINUTE)];
     for per in [Per::Raw, Per::Every(Resolution::MINUTE), Per::Every(Resolution::Hour), Per::Every(Resolution::Day)] {
         for host in [Some("b"), None] {
             for (from, to) in spans.into_iter().chain(spans) {
@@ -97,7 +98,8 @@ fn a_late_point_and_a_deletion_change_the_answer_to_a_question_asked_before() {
 fn a_burst_of_many_more_points_than_expected_is_read_whole() {
     let mut store = Fixture::new(Options::default());
     let steady = (0..10_000).map(|number| point("steady", START + number * 10 * MICROS_PER_MINUTE, 1.0));
-    let burst = (0..70_000).map(|number| point("burst", START + MICROS_PER_DAY + number * 1_000, f64::from(number as i32)));
+    let burst =
+        (0..70_000).map(|number| point("burst", START + MICROS_PER_DAY + number * 1_000, f64::from(number as i32)));
     store.write(steady.chain(burst).collect());
     let span = (MICROS_PER_DAY, MICROS_PER_DAY + MICROS_PER_HOUR);
     for _ in 0..2 {
