@@ -23,6 +23,10 @@ use crate::writer::{
 ///
 /// The last clone to go closes the store as [`Engine::close`] does.
 ///
+/// In asynchronous code, of whatever runtime: `engine.try_write(points)?.await?`, for a [`WriteTicket`] is a future and
+/// `try_write` never waits; what is told to block below belongs where blocking is allowed, such as tokio's
+/// `spawn_blocking(move || engine.query(&request))`, for which a clone of the engine costs nothing.
+///
 /// ```
 /// use metrics_core::{Aggregate, Engine, Per, Point, QueryRequest, Resolution, Timestamp};
 /// # let folder = tempfile::tempdir()?;

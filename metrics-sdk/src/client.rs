@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
-use metrics_core::wire::{frame, json, params};
+use metrics_core::wire::{frame, params};
 use metrics_core::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::answer::{self, Latest, Receipt};
+use crate::body::Body;
 use crate::endpoint::Endpoint;
 use crate::key::random_bits;
-use crate::transport::{Answered, Call, Transport};
-use crate::{ClientBuilder, ClientError, IdempotencyKey, Retry};
+use crate::transport::{Answered, Call, JSON, Transport};
+use crate::{ClientBuilder, ClientError, IdempotencyKey, Retry, WriterBuilder};
 
 /// A connection pool to one server. Cheap to clone: clones share the pool.
 ///
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) transport: Transport,
     pub(crate) timeout: Duration,
     retry: Retry,
+    gzip: bool,
 }
 
 impl Client {
@@ -51,8 +53,9 @@ impl Client {
         ClientBuilder::new(url)
     }
 
-    pub(crate) fn of(endpoint: Endpoint, transport: Transport, timeout: Duration, retry: Retry) -> Self {
-        Self { shared: Arc::new(Shared { endpoint, transport, timeout, retry }) }
+    pub(crate) fn of(endpoint: Endpoint, transport: Transport, builder: &ClientBuilder) -> Self {
+        let ClientBuilder { timeout, retry, gzip, .. } = *builder;
+        Self { shared: Arc::new(Shared { endpoint, transport, timeout, retry, gzip }) }
     }
 
     /// The server's address, without a slash at its end.
@@ -90,13 +93,32 @@ impl Client {
         if batch.is_empty() {
             return Ok(Receipt { points: 0, replayed: false });
         }
-        let call = Call {
-            name: "POST /v1/metrics",
-            method: Method::POST,
-            uri: self.shared.endpoint.uri("/v1/metrics", &[])?,
-            body: Some((Bytes::from(json::encode(batch)), key.clone())),
-        };
+        let call = self.write_call(Body::of(batch, self.shared.gzip), key)?;
         answer::receipt(call.name, &self.send(&call).await?, batch.len())
+    }
+
+    /// Settings of a [`Writer`](crate::Writer) that collects points and sends them in batches, by this client.
+    pub fn writer(&self) -> WriterBuilder {
+        WriterBuilder::new(self.clone())
+    }
+
+    /// The call that writes a body under a key.
+    pub(crate) fn write_call(&self, body: Body, key: &IdempotencyKey) -> Result<Call, ClientError> {
+        let uri = self.shared.endpoint.uri("/v1/metrics", &[])?;
+        Ok(Call { name: "POST /v1/metrics", method: Method::POST, uri, accept: JSON, body: Some((body, key.clone())) })
+    }
+
+    /// Whether bodies are compressed.
+    pub(crate) fn gzip(&self) -> bool {
+        self.shared.gzip
+    }
+
+    /// Makes a call that writes `points` points once, within the client's timeout.
+    pub(crate) async fn write_once(&self, call: &Call, points: usize) -> Result<Receipt, ClientError> {
+        let after = self.shared.timeout;
+        let sent = tokio::time::timeout(after, self.shared.transport.send(call)).await;
+        let answered = sent.map_err(|_| ClientError::Timeout { url: self.url().to_owned(), after })??;
+        answer::receipt(call.name, &answered, points)
     }
 
     /// Asks for windows or points.
@@ -119,6 +141,36 @@ impl Client {
         let name = "GET /v1/query";
         let body = self.get(name, "/v1/query", &params::encode(request)).await?;
         frame::decode(&body).map_err(|error| ClientError::Answer { call: name, reason: error.to_string() })
+    }
+
+    /// Asks for windows or points as Arrow: no text in between, and other programs take it as it is. The columns are
+    /// those that the server documents for `application/vnd.apache.arrow.stream`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a server that answers no Arrow says so by [`Refused`](ClientError::Refused) with status 406.
+    ///
+    /// ```no_run
+    /// # async fn run(client: metrics_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use metrics_sdk::{QueryRequest, Timestamp};
+    /// let (from, to) = (Timestamp::parse("2014-02-14")?, Timestamp::parse("2014-02-28")?);
+    /// for batch in client.query_arrow(&QueryRequest::new(["cpu"], from, to)?).await? {
+    ///     println!("{} rows of {}", batch.num_rows(), batch.schema());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "arrow")]
+    pub async fn query_arrow(
+        &self,
+        request: &QueryRequest,
+    ) -> Result<Vec<arrow::record_batch::RecordBatch>, ClientError> {
+        let name = "GET /v1/query";
+        let accept = "application/vnd.apache.arrow.stream";
+        let body = self.get_as(name, "/v1/query", &params::encode(request), accept).await?;
+        let unreadable =
+            |error: arrow::error::ArrowError| ClientError::Answer { call: name, reason: error.to_string() };
+        let batches = arrow::ipc::reader::StreamReader::try_new(body.as_ref(), None).map_err(unreadable)?;
+        batches.collect::<Result<_, _>>().map_err(unreadable)
     }
 
     /// The names of all metrics, ascending.
@@ -167,8 +219,18 @@ impl Client {
     }
 
     async fn get(&self, name: &'static str, path: &str, pairs: &[(&str, String)]) -> Result<Bytes, ClientError> {
+        self.get_as(name, path, pairs, JSON).await
+    }
+
+    async fn get_as(
+        &self,
+        name: &'static str,
+        path: &str,
+        pairs: &[(&str, String)],
+        accept: &'static str,
+    ) -> Result<Bytes, ClientError> {
         let uri = self.shared.endpoint.uri(path, pairs)?;
-        Ok(self.send(&Call { name, method: Method::GET, uri, body: None }).await?.body)
+        Ok(self.send(&Call { name, method: Method::GET, uri, accept, body: None }).await?.body)
     }
 
     /// Sends a call until it is answered, may not be repeated, or its time or its attempts are used up.

@@ -21,6 +21,12 @@ pub enum ClientError {
     /// The idempotency key is empty, too long or not visible ASCII.
     #[error("\"{0}\" is not an idempotency key: 1 to {most} visible ASCII characters are required", most = crate::IdempotencyKey::MAX_BYTES)]
     Key(String),
+    /// The thread of a blocking client could not be started.
+    #[error("cannot start the client's thread: {reason}")]
+    Thread {
+        /// What the operating system reported.
+        reason: String,
+    },
     /// No connection to the server.
     #[error("no connection to {url}: {reason}")]
     Connect {

@@ -22,20 +22,42 @@
 //! # }
 //! ```
 //!
+//! # Which way in
+//!
+//! | you have | use |
+//! | --- | --- |
+//! | points now and then, or from many places | [`Writer`]: it batches, retries, bounds what it holds, and reports |
+//! | a batch whose fate you want to know at once | [`Client::write`] |
+//! | a source that can be read again, such as a file | [`Client::write_keyed`] with a key made of its name and offset |
+//! | no asynchronous runtime | [`blocking::Client`] and [`blocking::Writer`] |
+//! | counters and histograms of the `metrics` facade | the crate `metrics-recorder`, which writes through [`blocking::Writer`] |
+//!
 //! # What a write promises
 //!
 //! A [`Receipt`] means that the server has committed the points and synced them to its disk. Every write carries an
 //! [`IdempotencyKey`], so a request that is sent again because its answer was lost never stores the points twice.
 //!
+//! A [`Writer`] keeps each batch until there is a receipt for it, under one key through all retries, and through restarts of
+//! the program where it has a [`Spill`]. What the server refuses for good is reported in its words; nothing is lost in
+//! silence: [`Writer::close`] tells what was delivered, rejected, dropped and spilled.
+//!
 //! # What is bounded
 //!
 //! A call takes at most its [timeout](ClientBuilder::timeout), retries and the waits between them included; it is
 //! tried at most [so many times](Retry::attempts); an answer has at most
-//! [so many bytes](ClientBuilder::max_answer_bytes). Over a bound is a [`ClientError`] that names it.
+//! [so many bytes](ClientBuilder::max_answer_bytes). Over a bound is a [`ClientError`] that names it. A writer holds at most
+//! [so many points](WriterBuilder::buffer_points) and [bytes](WriterBuilder::buffer_bytes), and its spill
+//! [so many bytes](Spill::max_bytes) of disk; what happens beyond, [`WhenFull`] says.
+//!
+//! # Features
+//!
+//! `arrow`: `Client::query_arrow` gives answers as Arrow record batches. None is on by default.
 //!
 //! This crate never links the storage engine: of `metrics-core` it takes the model and the wire formats only.
 
 mod answer;
+pub mod blocking;
+mod body;
 mod builder;
 mod client;
 mod download;
@@ -43,7 +65,9 @@ mod endpoint;
 mod error;
 mod key;
 mod retry;
+mod spill;
 mod transport;
+mod writer;
 
 pub use answer::{Latest, Receipt};
 pub use builder::ClientBuilder;
@@ -52,6 +76,8 @@ pub use download::{ExportSelection, SqlFormat};
 pub use error::ClientError;
 pub use key::IdempotencyKey;
 pub use retry::Retry;
+pub use spill::{Spill, SpillError};
+pub use writer::{Counters, Rejection, Report, WhenFull, Writer, WriterBuilder, WriterError};
 
 pub use metrics_core::{
     Aggregate, AggregateError, Batch, BatchSeries, Column, ColumnKind, DurationError, Exactness, Explain, Fill,

@@ -64,10 +64,15 @@ impl Retry {
         if attempt >= self.attempts || !error.is_transient() {
             return None;
         }
+        Some(self.wait(attempt, error, random))
+    }
+
+    /// How long to wait after the attempt number `attempt` (from 1) failed, however many may follow.
+    pub(crate) fn wait(&self, attempt: u32, error: &ClientError, random: u64) -> Duration {
         let doubled = self.first_delay.saturating_mul(1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX));
         let half = doubled.min(self.max_delay) / 2;
         let backoff = half + half.mul_f64(random as f64 / u64::MAX as f64);
-        Some(error.retry_after().map_or(backoff, |asked| asked.saturating_add(backoff)))
+        error.retry_after().map_or(backoff, |asked| asked.saturating_add(backoff))
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use metrics_core::Timestamp;
 use serde::Deserialize;
 
+use crate::body::Body;
 use crate::retry::parse_retry_after;
 use crate::{ClientBuilder, ClientError, IdempotencyKey};
 
@@ -24,6 +25,9 @@ const MAX_REFUSAL_BYTES: usize = 256 << 10;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// The content type of JSON.
+pub(crate) const JSON: &str = "application/json";
+
 /// What a call sends; the same for each of its attempts.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -31,8 +35,10 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
-    /// A JSON body and the key under which it is written.
-    pub(crate) body: Option<(Bytes, IdempotencyKey)>,
+    /// The content type that the answer is to have.
+    pub(crate) accept: &'static str,
+    /// Points and the key under which they are written.
+    pub(crate) body: Option<(Body, IdempotencyKey)>,
 }
 
 /// An answer with a status of success.
@@ -122,11 +128,8 @@ impl Transport {
     }
 
     fn request(&self, call: &Call) -> Request<Full<Bytes>> {
-        let (body, key) = match &call.body {
-            Some((body, key)) => (body.clone(), Some(key)),
-            None => (Bytes::new(), None),
-        };
-        let mut request = Request::new(Full::new(body));
+        let bytes = call.body.as_ref().map(|(body, _)| body.bytes.clone()).unwrap_or_default();
+        let mut request = Request::new(Full::new(bytes));
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
         let headers = request.headers_mut();
@@ -135,7 +138,10 @@ impl Transport {
         if let Some(key) = key {
             let key = HeaderValue::from_str(key.as_str()).expect("an idempotency key is visible ASCII");
             headers.insert(IDEMPOTENCY_KEY, key);
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+            if body.gzip {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
         }
         request
     }

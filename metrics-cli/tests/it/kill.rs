@@ -16,9 +16,9 @@ const ROUNDS: u64 = 48;
 /// Clients that write at the same time.
 const CLIENTS: u64 = 4;
 /// Milliseconds from 1970 to the first point.
-const START_MS: u64 = 1_704_067_200_000;
+pub(crate) const START_MS: u64 = 1_704_067_200_000;
 /// Milliseconds between points: a day holds 2,880 of them.
-const STEP_MS: u64 = 30_000;
+pub(crate) const STEP_MS: u64 = 30_000;
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// A request: so many consecutive numbers, each a point of its own.
@@ -49,10 +49,10 @@ impl Post {
 }
 
 /// A sequence of numbers that look random (xorshift, Marsaglia 2003), the same in every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -88,7 +88,7 @@ fn numbers(column: &Value) -> impl Iterator<Item = u64> {
 }
 
 /// Everything that the store holds: each number with its client, once.
-fn stored(connection: &mut Connection) -> BTreeMap<u64, u64> {
+pub(crate) fn stored(connection: &mut Connection) -> BTreeMap<u64, u64> {
     let mut stored = BTreeMap::new();
     let frame = get(connection, "per=raw&group_by=*&limit=10000000&epoch=ms");
     for series in frame["series"].as_array().expect("series") {

@@ -5,6 +5,7 @@ mod copies;
 mod data;
 mod http;
 mod kill;
+mod kill_sdk;
 mod nab;
 mod options;
 mod pictures;

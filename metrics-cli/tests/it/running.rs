@@ -14,7 +14,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(program: &Program, options: &str) -> Self {
-        let mut command = program.command(&format!("serve --listen 127.0.0.1:0 {options}"));
+        Self::start_at(program, "127.0.0.1:0", options)
+    }
+
+    pub(crate) fn start_at(program: &Program, address: &str, options: &str) -> Self {
+        let mut command = program.command(&format!("serve --listen {address} {options}"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();

@@ -67,3 +67,27 @@ async fn names_series_and_latest_points_are_listed() {
         ["/v1/metrics", "/v1/series?name=cpu&where=host%3Da&where=dc%21%3Deu", "/v1/latest?name=cpu", "/v1/latest"]
     );
 }
+
+#[cfg(feature = "arrow")]
+#[tokio::test]
+async fn an_answer_in_arrow_is_asked_for_and_read() {
+    use std::sync::Arc;
+
+    use arrow::array::{Float64Array, RecordBatch};
+    use arrow::ipc::writer::StreamWriter;
+
+    let column = Arc::new(Float64Array::from(vec![Some(1.5), None])) as arrow::array::ArrayRef;
+    let batch = RecordBatch::try_from_iter([("avg", column)]).expect("a batch");
+    let mut body = Vec::new();
+    let mut writer = StreamWriter::try_new(&mut body, &batch.schema()).expect("a stream");
+    writer.write(&batch).and_then(|()| writer.finish()).expect("written");
+    let cut = body[..body.len() / 2].to_vec();
+
+    let server = Server::start([Answer::Bytes(body), Answer::Bytes(cut)]).await;
+    let request = QueryRequest::new(["cpu"], Timestamp::EPOCH, Timestamp::now()).expect("valid");
+    assert_eq!(server.client().query_arrow(&request).await.expect("answered"), [batch]);
+    let asked = server.asked();
+    assert_eq!(asked[0].header("accept"), Some("application/vnd.apache.arrow.stream"));
+    let error = server.client().query_arrow(&request).await.expect_err("half an answer");
+    assert!(matches!(&error, metrics_sdk::ClientError::Answer { call: "GET /v1/query", .. }), "{error:?}");
+}

@@ -20,6 +20,9 @@ use tokio::time::Duration;
 pub(crate) enum Answer {
     /// Status, headers, body.
     Say(u16, &'static [(&'static str, &'static str)], String),
+    /// 200 with this body.
+    #[cfg(feature = "arrow")]
+    Bytes(Vec<u8>),
     /// Nothing, for ever.
     Hang,
     /// Closes the connection.
@@ -132,6 +135,8 @@ async fn answer(script: Arc<Mutex<Script>>, request: Request<Incoming>) -> Resul
             let response = headers.iter().fold(Response::builder().status(status), |r, (k, v)| r.header(*k, *v));
             Ok(response.body(Full::new(Bytes::from(body))).expect("a valid response"))
         }
+        #[cfg(feature = "arrow")]
+        Answer::Bytes(body) => Ok(Response::new(Full::new(Bytes::from(body)))),
         Answer::Hang => std::future::pending::<Result<_, Infallible>>().await.map_err(|never| match never {}),
         Answer::Drop => Err(Broken),
     }
