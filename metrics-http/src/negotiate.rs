@@ -39,9 +39,9 @@ pub(crate) enum FrameFormat {
 }
 
 /// Content type of Arrow's IPC stream (iana.org/assignments/media-types), and of its file format, which holds one.
-const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
+pub(crate) const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
 /// See [`ARROW_STREAM`].
-const ARROW_FILE: &str = "application/vnd.apache.arrow.file";
+pub(crate) const ARROW_FILE: &str = "application/vnd.apache.arrow.file";
 
 impl FrameFormat {
     /// The default first.

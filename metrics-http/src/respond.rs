@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use metrics_core::promql::PromqlError;
@@ -33,7 +34,7 @@ pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl
 
 /// 204: done, and nothing to tell.
 pub(crate) fn no_content() -> Reply {
-    let mut reply = Response::new(Bytes::new());
+    let mut reply = Response::new(Content::from(Bytes::new()));
     *reply.status_mut() = StatusCode::NO_CONTENT;
     reply
 }

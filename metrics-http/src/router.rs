@@ -18,7 +18,7 @@ use crate::figures::Reason;
 use crate::negotiate::{self, PROTOBUF};
 use crate::openapi::Operation;
 use crate::respond::{Dialect, Failure, Reply};
-use crate::routes::{self, influx::Version};
+use crate::routes::{self, influx::Version, prometheus_told};
 
 /// For answers that are no page: nothing in them may be run or shown by a browser.
 const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -169,6 +169,18 @@ impl Route {
             Self::InfluxQuery => &[routes::influx::INFLUX_QUERY, routes::influx::INFLUX_QUERY_FORM],
             Self::OpenApi => &[routes::docs::OPENAPI],
             Self::Docs => &[routes::docs::DOCS],
+            Self::Export => &[routes::export::EXPORT],
+            Self::Sql => &[routes::sql::SQL_STATEMENT],
+            Self::RemoteWrite => &[routes::remote_write::REMOTE_WRITE],
+            Self::PromQuery => &[prometheus_told::QUERY, prometheus_told::QUERY_FORM],
+            Self::PromQueryRange => &[prometheus_told::RANGE, prometheus_told::RANGE_FORM],
+            Self::PromExemplars => &[prometheus_told::EXEMPLARS, prometheus_told::EXEMPLARS_FORM],
+            Self::PromSeries => &[prometheus_told::SERIES, prometheus_told::SERIES_FORM],
+            Self::PromLabels => &[prometheus_told::LABELS, prometheus_told::LABELS_FORM],
+            Self::PromLabelValues => &[prometheus_told::LABEL_VALUES],
+            Self::PromMetadata => &[prometheus_told::METADATA],
+            Self::PromRules => &[prometheus_told::RULES],
+            Self::PromBuildInfo => &[prometheus_told::BUILD_INFO],
             Self::Unknown => &[],
         }
     }
@@ -355,34 +367,6 @@ async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
         *reply.body_mut() = Content::empty();
     }
     reply
-}
-
-async fn compress(app: &Arc<App>, head: &Parts, reply: &mut Reply) {
-    let is_text = reply.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-        let kind = kind.as_bytes();
-        kind.starts_with(b"text/") || kind.starts_with(b"application/")
-    });
-    // What is streamed goes out as it comes.
-    let Some(plain) = reply.body().whole().filter(|plain| is_text && plain.len() >= GZIP_MIN_BYTES).cloned() else {
-        return;
-    };
-    reply.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if !negotiate::accepts_gzip(&head.headers) {
-        return;
-    }
-    let packed =
-        if plain.len() <= GZIP_INLINE_BYTES { Ok(gzip(&plain)) } else { app.coders.run(move || gzip(&plain)).await };
-    // Without a free thread the answer goes out as it is.
-    if let Ok(packed) = packed {
-        *reply.body_mut() = packed.into();
-        reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-}
-
-fn gzip(plain: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
-    encoder.write_all(plain).expect("a Vec takes everything");
-    encoder.finish().expect("a Vec takes everything").into()
 }
 
 #[cfg(test)]

@@ -35,16 +35,18 @@ pub(crate) struct Operation {
 pub(crate) enum Group {
     Write,
     Read,
+    Prometheus,
     Server,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 3] = [Self::Write, Self::Read, Self::Server];
+    pub(crate) const ALL: [Self; 4] = [Self::Write, Self::Read, Self::Prometheus, Self::Server];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Write => "Writing",
             Self::Read => "Reading",
+            Self::Prometheus => "Prometheus' query API",
             Self::Server => "The server",
         }
     }

@@ -16,6 +16,44 @@ pub(super) fn all() -> Value {
             "type": "object", "required": ["status"], "properties": {"status": {"const": "up"}},
         },
         "Health": health(),
+        "OtlpAnswer": {
+            "type": "object",
+            "properties": {
+                "partialSuccess": {
+                    "type": "object",
+                    "properties": {"rejectedDataPoints": {"type": "string"}, "errorMessage": {"type": "string"}},
+                },
+            },
+        },
+        "PrometheusAnswer": {
+            "type": "object",
+            "required": ["status", "data"],
+            "properties": {
+                "status": {"const": "success"}, "data": {},
+                "warnings": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+        "SqlStatement": {
+            "type": "object", "required": ["sql"], "additionalProperties": false,
+            "properties": {"sql": {"type": "string", "maxLength": 16_384}},
+        },
+        "SqlResult": {
+            "type": "object",
+            "required": ["columns", "rows"],
+            "properties": {
+                "columns": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["name", "type", "values"],
+                        "properties": {
+                            "name": {"type": "string"}, "type": {"type": "string"}, "values": {"type": "array"},
+                        },
+                    },
+                },
+                "rows": {"type": "integer"},
+            },
+        },
         "Document": {"type": "object", "required": ["openapi", "paths"]},
     });
     for part in [written(), frames(), lists()] {

@@ -13,11 +13,12 @@ use metrics_core::wire::params::parse_time;
 use metrics_core::{ExportFormat, ExportRequest, MetricName, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::read::pairs;
+use super::read::{WHERE, pairs};
 use crate::app::App;
 use crate::content::{Content, Feeder};
 use crate::exports::{Exported, Exports, Reading};
 use crate::figures::Reason;
+use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::range::Wanted;
 use crate::respond::{Failure, Reply, content};
 
@@ -27,6 +28,27 @@ const PARQUET: &str = "application/vnd.apache.parquet";
 const PART_BYTES: usize = 256 << 10;
 /// Parts that may wait for the client.
 const WAITING_PARTS: usize = 2;
+
+pub(crate) const EXPORT: Operation = Operation {
+    method: "GET",
+    id: "export_parquet",
+    group: Group::Read,
+    summary: "Points as a Parquet file that is read by URL, whole or in parts.",
+    text: "Columns `timestamp`, `name`, `labels` (JSON) and `value`, by series and time. All parts under one `ETag` are of \
+        the same bytes, whatever is written meanwhile.",
+    params: &[
+        Param::query("name", "Name of a metric; all of them by default.").repeated(),
+        WHERE,
+        Param::query("from", "Start: RFC 3339, a date, an epoch number, or relative; the first point by default."),
+        Param::query("to", "End, not included; after the last point by default."),
+        Param::header("Range", "`bytes=FIRST-LAST`, `bytes=FIRST-` or `bytes=-COUNT`."),
+    ],
+    takes: &[],
+    gives: &[
+        Answer { status: 200, text: "The file.", kinds: &[(PARQUET, Schema::Text)] },
+        Answer { status: 206, text: "A part of it.", kinds: &[(PARQUET, Schema::Text)] },
+    ],
+};
 
 /// Answers with the points that `name`, `where`, `from` and `to` select; with all of them where nothing is said.
 pub(crate) async fn parquet(app: &Arc<App>, head: &Parts) -> Result<Reply, Failure> {

@@ -50,7 +50,10 @@ impl Version {
 }
 
 /// Unit of timestamps.
-const PRECISION: Param = Param::query("precision", "Unit of the timestamps: `ns` (the default), `us`, `ms` or `s`; of version 1 also `m` or `h`.");
+const PRECISION: Param = Param::query(
+    "precision",
+    "Unit of the timestamps: `ns` (the default), `us`, `ms` or `s`; of version 1 also `m` or `h`.",
+);
 
 /// A parameter that senders give. A store has no databases and no users: it says nothing here.
 const fn ignored(name: &'static str) -> Param {

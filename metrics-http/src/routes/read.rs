@@ -9,7 +9,7 @@ use metrics_core::wire::params;
 use metrics_core::{LabelFilter, SeriesInfo, Timestamp};
 
 use crate::app::App;
-use crate::negotiate::FrameFormat;
+use crate::negotiate::{ARROW_STREAM, FrameFormat};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, JSON, Reply, content, json, serialized};
 
@@ -67,13 +67,18 @@ pub(crate) const QUERY: Operation = Operation {
     id: "query",
     group: Group::Read,
     summary: "Aggregates of windows, or the points themselves.",
-    text: "By column; `Accept` chooses JSON, CSV or NDJSON.",
+    text: "By column; `Accept` chooses JSON, CSV, NDJSON or an Arrow stream.",
     params: &[NAME, FROM, TO, PER, POINTS, AGG, WHERE, GROUP_BY, FILL, TZ, ORDER, LIMIT, EXPLAIN, EPOCH],
     takes: &[],
     gives: &[Answer {
         status: 200,
         text: "The frame.",
-        kinds: &[(JSON, Schema::Named("Frame")), ("text/csv", Schema::Text), ("application/x-ndjson", Schema::Text)],
+        kinds: &[
+            (JSON, Schema::Named("Frame")),
+            ("text/csv", Schema::Text),
+            ("application/x-ndjson", Schema::Text),
+            (ARROW_STREAM, Schema::Text),
+        ],
     }],
 };
 

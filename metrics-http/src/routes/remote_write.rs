@@ -10,14 +10,30 @@ use hyper::http::request::Parts;
 use metrics_core::wire::remote_write::{self, RemoteWriteOutcome};
 
 use super::influx::list;
-use super::write::{REPLAYED, commit, idempotency_key, receive_coded, refused};
+use super::write::{KEY, REPLAYED, commit, idempotency_key, receive_coded, refused};
 use crate::app::App;
 use crate::figures::Dropped;
 use crate::negotiate::{self, Coding, PROTOBUF};
+use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, Reply, no_content};
 
 /// The message of version 1, where the content type names it.
 const MESSAGE: &str = "prometheus.WriteRequest";
+
+pub(crate) const REMOTE_WRITE: Operation = Operation {
+    method: "POST",
+    id: "remote_write",
+    group: Group::Write,
+    summary: "Takes Prometheus remote write 1.0.",
+    text: "Good samples are stored, bad ones are answered with 400 and listed. Version 2.0 is answered with 415.",
+    params: &[
+        KEY,
+        Param::header("Content-Encoding", "How the body is compressed; snappy by default.")
+            .words(&["snappy", "identity", "gzip", "deflate", "zstd"]),
+    ],
+    takes: &[(PROTOBUF, Schema::Text)],
+    gives: &[Answer { status: 204, text: "All samples are stored.", kinds: &[] }],
+};
 
 /// Takes samples; answers when the good ones are durable.
 pub(crate) async fn write(app: &Arc<App>, head: &Parts, body: &mut Incoming) -> Result<Reply, Failure> {

@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::figures::Reason;
-use crate::negotiate::{FrameFormat, content_type};
+use crate::negotiate::{ARROW_STREAM, FrameFormat, content_type};
+use crate::openapi::{Answer, Group, Operation, Schema};
 use crate::respond::{Failure, JSON, Reply, content};
 use crate::routes::write::receive;
 
@@ -20,6 +21,26 @@ use crate::routes::write::receive;
 const SQL: &str = "application/sql";
 /// What a statement may take beyond its time to notice that it is up.
 const GRACE: Duration = Duration::from_secs(5);
+
+pub(crate) const SQL_STATEMENT: Operation = Operation {
+    method: "POST",
+    id: "sql",
+    group: Group::Read,
+    summary: "Runs one read-only SQL statement over `points` and `series`.",
+    text: "Off unless the server was started with `--allow-sql`.",
+    params: &[],
+    takes: &[(JSON, Schema::Named("SqlStatement")), (SQL, Schema::Text)],
+    gives: &[Answer {
+        status: 200,
+        text: "The result; `Accept` chooses its form.",
+        kinds: &[
+            (JSON, Schema::Named("SqlResult")),
+            ("text/csv", Schema::Text),
+            ("application/x-ndjson", Schema::Text),
+            (ARROW_STREAM, Schema::Text),
+        ],
+    }],
+};
 
 /// A statement in JSON.
 #[derive(Deserialize)]

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::body;
 use crate::inflate::inflate;
 use crate::limits::Grant;
-use crate::negotiate::{BodyFormat, Coding};
+use crate::negotiate::{ARROW_FILE, ARROW_STREAM, BodyFormat, Coding, PROTOBUF};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, JSON, Reply, serialized};
 
@@ -42,11 +42,26 @@ pub(crate) const WRITE: Operation = Operation {
     method: "POST",
     id: "write",
     group: Group::Write,
-    summary: "Writes points, all or none.",
-    text: "The answer comes when the points are on the disk.",
+    summary: "Writes points: all or none, except of OTLP.",
+    text: "The answer comes when the points are on the disk. OpenTelemetry's exporters send OTLP here, as protobuf or as \
+        JSON that begins with `resourceMetrics`.",
     params: &[Param::query("name", "The metric of CSV without a column `name`."), KEY, ENCODING],
-    takes: &[(JSON, Schema::Named("Points")), ("application/x-ndjson", Schema::Text), ("text/csv", Schema::Text)],
-    gives: &[Answer { status: 201, text: "All are stored.", kinds: &[(JSON, Schema::Named("Written"))] }],
+    takes: &[
+        (JSON, Schema::Named("Points")),
+        ("application/x-ndjson", Schema::Text),
+        ("text/csv", Schema::Text),
+        (ARROW_STREAM, Schema::Text),
+        (ARROW_FILE, Schema::Text),
+        (PROTOBUF, Schema::Text),
+    ],
+    gives: &[
+        Answer { status: 201, text: "All are stored.", kinds: &[(JSON, Schema::Named("Written"))] },
+        Answer {
+            status: 200,
+            text: "The good points of an OTLP export are stored; how many were not, the answer says.",
+            kinds: &[(JSON, Schema::Named("OtlpAnswer")), (PROTOBUF, Schema::Text)],
+        },
+    ],
 };
 
 #[derive(Serialize)]
