@@ -14,7 +14,7 @@ use super::plan::Read;
 use super::samples::{Asked, Reader};
 use crate::model::{Labels, MetricName};
 use crate::rollup::{Partial, Tier};
-use crate::store::{BucketBatch, BucketColumns, Chunk, ChunkTable, RawBatch, Scan, SeriesId, StoreError};
+use crate::store::{BucketBatch, BucketColumns, Chunk, ChunkTable, RawBatch, Scan, SeriesId};
 
 /// Most (series, part of a range) pairs, of some 80 bytes, that are kept; over it the points are read.
 const MAX_CELLS: usize = 1 << 20;
@@ -222,7 +222,8 @@ impl Reader<'_> {
             self.time.check()?;
             let batch = BucketBatch::of(columns, &scan.table, scan.columns)?;
             self.take(batch.series.len())?;
-            push_buckets(&batch, asked.groups, &mut found).map_err(QueryError::from)
+            push_buckets(&batch, asked.groups, &mut found);
+            Ok::<(), QueryError>(())
         })?;
         Ok(found)
     }
@@ -239,7 +240,7 @@ fn split(buckets: &[Bucket], borders: &[i64]) -> BTreeMap<i64, HashSet<u32>> {
     split
 }
 
-fn push_buckets(batch: &BucketBatch<'_>, groups: &Groups, found: &mut Vec<Bucket>) -> Result<(), StoreError> {
+fn push_buckets(batch: &BucketBatch<'_>, groups: &Groups, found: &mut Vec<Bucket>) {
     let all = batch.m2.zip(batch.extremes).zip(batch.ends);
     let ((m2, (min, max)), [(first_at, first), (last_at, last)]) = all.expect("all columns were asked for");
     for row in 0..batch.series.len() {
@@ -258,7 +259,6 @@ fn push_buckets(batch: &BucketBatch<'_>, groups: &Groups, found: &mut Vec<Bucket
         };
         found.push(Bucket { group, start, partial });
     }
-    Ok(())
 }
 
 #[cfg(test)]
