@@ -48,8 +48,8 @@ async fn main() -> anyhow::Result<()> {
 async fn accept(listener: TcpListener) -> anyhow::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
-        let connection = http1::Builder::new().timer(TokioTimer::new());
-        let connection = connection.clone().serve_connection(TokioIo::new(stream), service_fn(answer));
+        let connection =
+            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service_fn(answer));
         tokio::spawn(async move {
             if connection.await.is_err() {
                 metrics::counter!("connections_broken").increment(1);

@@ -87,7 +87,7 @@ fn labels_of_the_program_are_on_every_series_that_has_none_of_that_name() {
     metrics::with_local_recorder(&recorder, || {
         metrics::gauge!("queue_depth").set(3.0);
         metrics::gauge!("queue_depth", "zone" => "b").set(4.0);
-        metrics::gauge!("never_set");
+        let _ = metrics::gauge!("never_set");
     });
     guard.close().expect("written");
     let expected = [

@@ -152,6 +152,8 @@ pub(super) struct State {
     disk: VecDeque<Entry>,
     disk_points: u64,
     disk_bytes: u64,
+    /// Bytes of the files that are being written.
+    disk_reserved: u64,
     /// The batch of the disk that is being sent.
     sending: Option<u64>,
     /// Why the last batch could not be put on the disk, until the next one is.
@@ -193,6 +195,7 @@ impl State {
             disk: VecDeque::new(),
             disk_points: 0,
             disk_bytes: 0,
+            disk_reserved: 0,
             sending: None,
             disk_fault: None,
             disk_faults: 0,
@@ -445,14 +448,15 @@ impl State {
         self.sending = None;
     }
 
-    /// Batches of the disk that make room for so many bytes, which are then dropped.
+    /// Sets so many bytes of the disk apart for a file, until [`Self::written`]. Gives the batches that make room for it
+    /// and are dropped.
     ///
     /// # Errors
     /// [`SpillError::Full`] when none may go.
     pub(super) fn room_on_disk(&mut self, bytes: u64) -> Result<Vec<u64>, SpillError> {
         let max_bytes = self.limits.spill.map_or(0, |spill| spill.max_bytes);
         let mut gone = Vec::new();
-        while self.disk_bytes + bytes > max_bytes {
+        while self.disk_bytes + self.disk_reserved + bytes > max_bytes {
             let oldest = self.disk.iter().find(|entry| self.sending != Some(entry.seq)).copied();
             match oldest {
                 Some(entry) if self.limits.when_full == WhenFull::DropOldest => {
@@ -465,7 +469,13 @@ impl State {
                 _ => return Err(SpillError::Full { max_bytes }),
             }
         }
+        self.disk_reserved += bytes;
         Ok(gone)
+    }
+
+    /// A file for which room was set apart is written, or is not going to be.
+    pub(super) fn written(&mut self, bytes: u64) {
+        self.disk_reserved -= bytes;
     }
 
     // What became of a batch.

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::buffer::{Sealed, Size};
-use crate::SpillError;
 use crate::spill::{Directory, Packed};
 
 /// Pause after the disk took nothing.
@@ -62,9 +61,16 @@ pub(super) async fn store(shared: &Arc<Shared>, sealed: Sealed, gzip: bool) -> b
 
 fn write(shared: &Shared, directory: &Directory, seq: u64, size: Size, packed: Packed) -> bool {
     let content = packed.file();
-    let written = make_room(shared, directory, content.len() as u64);
-    let written = written.and_then(|()| directory.write(seq, &packed, &content));
+    let bytes = content.len() as u64;
+    let room = shared.lock().room_on_disk(bytes);
+    let is_set_apart = room.is_ok();
+    let written = room
+        .and_then(|gone| gone.into_iter().try_for_each(|seq| directory.remove(seq)))
+        .and_then(|()| directory.write(seq, &packed, &content));
     let mut state = shared.lock();
+    if is_set_apart {
+        state.written(bytes);
+    }
     match written {
         Ok(entry) => {
             state.disk_fault = None;
@@ -79,9 +85,4 @@ fn write(shared: &Shared, directory: &Directory, seq: u64, size: Size, packed: P
             false
         }
     }
-}
-
-fn make_room(shared: &Shared, directory: &Directory, bytes: u64) -> Result<(), SpillError> {
-    let gone = shared.lock().room_on_disk(bytes)?;
-    gone.into_iter().try_for_each(|seq| directory.remove(seq))
 }
