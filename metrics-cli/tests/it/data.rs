@@ -104,7 +104,7 @@ fn line_protocol_is_known_by_its_ending_and_told_by_an_option() {
         "name,host,timestamp,value\ncpu_idle,a,2024-02-02T11:43:02Z,98\ncpu_user,a,2024-02-02T11:43:02Z,1.5\n\
          cpu_user,b,2024-02-02T11:43:03Z,2\ncpu_user,c,2024-02-02T11:43:04Z,3\n"
     );
-    let ran = program.run("ingest agent.lp --precision m");
+    let ran = program.run("ingest agent.lp --precision d");
     assert_eq!(ran.code, Some(2), "{ran:?}");
     let ran = program.run("ingest agent.lp --format csv --precision s");
     assert!(ran.code == Some(2) && ran.stderr.contains("--precision is for line protocol"), "{ran:?}");
