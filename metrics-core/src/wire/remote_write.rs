@@ -44,8 +44,8 @@ pub struct RemoteWriteOutcome {
 ///
 /// ```
 /// use metrics_core::wire::remote_write;
-/// let request = b"\x0a\x26\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x08\x0a\x03job\x12\x01a\
-///                 \x12\x0a\x09\0\0\0\0\0\0\xF0\x3F\x10\x05";
+/// let request = b"\x0a\x27\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x08\x0a\x03job\x12\x01a\
+///                 \x12\x0b\x09\0\0\0\0\0\0\xF0\x3F\x10\x05";
 /// let outcome = remote_write::decode(request)?;
 /// let points: Vec<String> = outcome.batch.points().map(|(key, at, value)| format!("{key} {at} {value}")).collect();
 /// assert_eq!(points, [r#"up{job="a"} 1970-01-01T00:00:00.005Z 1"#]);

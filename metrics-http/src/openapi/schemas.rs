@@ -33,6 +33,7 @@ pub(super) fn all() -> Value {
                 "warnings": {"type": "array", "items": {"type": "string"}},
             },
         },
+        "PrometheusForm": {"type": "object", "additionalProperties": {"type": "string"}},
         "SqlStatement": {
             "type": "object", "required": ["sql"], "additionalProperties": false,
             "properties": {"sql": {"type": "string", "maxLength": 16_384}},

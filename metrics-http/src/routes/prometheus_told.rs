@@ -12,7 +12,7 @@ const MATCH: Param = Param::query("match[]", "A selector of series, such as `up{
 const START: Param = Param::query("start", "Start: RFC 3339, or seconds since 1970.");
 const END: Param = Param::query("end", "End, included: RFC 3339, or seconds since 1970.");
 
-const FORMS: &[(&str, Schema)] = &[(FORM, Schema::Text)];
+const FORMS: &[(&str, Schema)] = &[(FORM, Schema::Named("PrometheusForm"))];
 const ANSWERS: &[Answer] =
     &[Answer { status: 200, text: "What was asked for.", kinds: &[(JSON, Schema::Named("PrometheusAnswer"))] }];
 

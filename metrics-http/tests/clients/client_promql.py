@@ -390,7 +390,7 @@ def lists(url, theirs):
         ("labels", {"match": ALL}),
         ("labels", {"match": "pq_degrees", **span}),
         ("label/__name__/values", {"match": ALL}),
-        ("label/room/values", {}),
+        ("label/room/values", {"match": "pq_degrees"}),
         ("label/instance/values", {"match": 'pq_build_info{version="1"}'}),
         ("label/none/values", {}),
     ):

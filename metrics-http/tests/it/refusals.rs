@@ -90,7 +90,7 @@ async fn parameters_that_mean_nothing_are_refused() {
         ("/v1/metrics?name=a&name=b", "text/csv", csv, "twice"),
         ("/v1/metrics?name=", "text/csv", csv, "empty"),
         ("/v1/metrics", "text/csv", csv, "name"),
-        ("/v1/metrics?name=a", "application/json", GOOD.as_bytes(), "text/csv"),
+        ("/v1/metrics?name=a", "application/json", GOOD.as_bytes(), "CSV and Arrow"),
     ] {
         refused(&server, &server.post_as(target, kind, body).await, 400, &[word]);
     }
