@@ -47,6 +47,8 @@ export class Loader {
     const { extent, points, signal } = asked;
     const { where, total } = this.#lines(view);
     const early = this.#sparse ? this.#points(view, where, asked) : null;
+    // Where the windows fail, nobody waits for the points any more.
+    early?.catch(() => {});
     const [answer] = await Promise.all([query(view, extent, points, where, signal), described]);
     this.#sparse = this.#isSparse(view, answer);
     const found = this.#sparse ? await (early ?? this.#points(view, where, asked)) : null;
