@@ -300,6 +300,23 @@ fn questions(end: i64, hosts: usize) -> Vec<Question> {
             sql: windows(hour, "quantile_cont(value, 0.95)", in_series, ""),
         },
         Question {
+            name: "a chart of one series, all the time: avg, min and max in at most 500 windows",
+            ask: Box::new(move |engine| {
+                let times = (Timestamp::clamped(metrics_benches::START_MICROS), Timestamp::clamped(end));
+                let mut request = QueryRequest::new(metric(3), times.0, times.1).expect("valid names");
+                request.per = Per::Auto { points: 500 };
+                request.aggregates = vec![Aggregate::Avg, Aggregate::Min, Aggregate::Max];
+                request.filters = vec![LabelFilter::equal("host", Workload::host_name(one))];
+                Ok(engine.query(&request)?.series.iter().map(|series| series.time.len()).sum())
+            }),
+            sql: format!(
+                "SELECT (ts - {start}) // {width}, avg(value), min(value), max(value) FROM points WHERE series = {series} \
+                 GROUP BY ALL",
+                start = metrics_benches::START_MICROS,
+                width = ((end - metrics_benches::START_MICROS) / 500).max(1)
+            ),
+        },
+        Question {
             name: "Q6 latest value of every series",
             ask: Box::new(|engine| Ok(engine.series(None, &[]).len())),
             sql: "SELECT series, arg_max(value, ts) FROM points GROUP BY ALL".into(),
