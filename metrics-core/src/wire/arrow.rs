@@ -7,17 +7,18 @@
 //! column `label.<name>`. The answer to a query of points in this format, and exported files, are read back as they are.
 //! Files of the IPC file format (Feather) that hold a stream are read too: those of pyarrow and pandas, not of polars.
 
+mod buffers;
 mod messages;
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::reader::StreamDecoder;
 
 use super::error::{Chunk, DecodeError, RowErrors};
+use super::guard::{CONTRADICTION, guarded};
 use super::table::{TableReader, unreadable};
 use crate::model::{Batch, MetricName};
 use messages::{Bound, Kind, Message, Messages};
@@ -121,13 +122,10 @@ impl<R: Read> ArrowReader<R> {
         let mut buffer = Buffer::from_vec(message.bytes);
         while !buffer.is_empty() {
             let decoder = &mut self.decoder;
-            // What reaches the decoder was looked at, and its own checks are on. It panics all the same where a buffer's
-            // length is no multiple of its values' width: then this stream is refused, and the process goes on. The
-            // decoder is not used again.
-            let decoded = catch_unwind(AssertUnwindSafe(|| decoder.decode(&mut buffer)));
-            let table = match decoded {
-                Ok(result) => result.map_err(|error| unreadable("the Arrow stream is damaged", error))?,
-                Err(_) => return Err(unreadable("the Arrow stream is damaged", "its structure contradicts itself")),
+            // What reaches the decoder was looked at, and its own checks are on.
+            let table = match guarded(|| decoder.decode(&mut buffer)) {
+                Some(result) => result.map_err(|error| unreadable("the Arrow stream is damaged", error))?,
+                None => return Err(unreadable("the Arrow stream is damaged", CONTRADICTION)),
             };
             self.tables.extend(table.filter(|table| table.num_rows() > 0));
         }

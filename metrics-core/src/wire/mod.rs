@@ -10,6 +10,8 @@ pub mod csv;
 mod decimal;
 mod error;
 pub mod frame;
+#[cfg(feature = "arrow")]
+mod guard;
 mod intern;
 pub mod json;
 pub mod line;

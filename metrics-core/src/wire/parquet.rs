@@ -4,15 +4,16 @@
 //! The end of a file tells where its parts are, so that it is read from a file and not from a stream.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::error::{Chunk, DecodeError};
+use super::guard::{CONTRADICTION, guarded};
 use super::table::{TableReader, unreadable};
 use crate::model::MetricName;
 
@@ -42,13 +43,13 @@ impl ParquetReader {
 
     fn of<R: ChunkReader + 'static>(input: R, name: Option<MetricName>) -> Result<Self, DecodeError> {
         let input = Checked(input);
-        let (schema, total_rows, batches) = guarded(|| {
+        let (schema, total_rows, batches) = checked(|| {
             let builder = ParquetRecordBatchReaderBuilder::try_new(input)?;
-            let (schema, rows) = (builder.schema().clone(), builder.metadata().file_metadata().num_rows());
+            let (schema, rows) = (builder.schema().clone(), rows_of(builder.metadata())?);
             Ok::<_, ParquetError>((schema, rows, builder.with_batch_size(BATCH_ROWS).build()?))
         })?;
         let rows = TableReader::new(&schema, name)?;
-        Ok(Self { batches, rows, left: None, read_rows: 0, total_rows: u64::try_from(total_rows).unwrap_or(0) })
+        Ok(Self { batches, rows, left: None, read_rows: 0, total_rows })
     }
 
     /// The next rows, at most `most`; none at the end of the file.
@@ -60,7 +61,7 @@ impl ParquetReader {
             Some(left) => left,
             None => {
                 let batches = &mut self.batches;
-                let Some(table) = guarded(|| batches.next().transpose())? else { return Ok(None) };
+                let Some(table) = checked(|| batches.next().transpose())? else { return Ok(None) };
                 self.rows.came(table.get_array_memory_size());
                 table
             }
@@ -79,12 +80,31 @@ impl ParquetReader {
     }
 }
 
-/// Runs the reader of another library on bytes of which it makes more than can be checked beforehand: where it panics,
-/// the file is refused, and the reader is not used again.
-fn guarded<T, E: std::fmt::Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, DecodeError> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(result) => result.map_err(|error| unreadable("the Parquet file cannot be read", error)),
-        Err(_) => Err(unreadable("the Parquet file is damaged", "its structure contradicts itself")),
+/// How many rows the file's parts have, if what it says of them can be true: its reader takes for granted that nothing
+/// is negative.
+fn rows_of(metadata: &ParquetMetaData) -> Result<u64, ParquetError> {
+    let contradiction = |what: &str| ParquetError::General(format!("it says of its parts {what}"));
+    let mut all: u64 = 0;
+    for group in metadata.row_groups() {
+        let rows = u64::try_from(group.num_rows()).ok().and_then(|rows| all.checked_add(rows));
+        all = rows
+            .filter(|rows| *rows < i64::MAX as u64)
+            .ok_or_else(|| contradiction("that they have impossibly many rows"))?;
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or(0).min(column.data_page_offset());
+            if start.min(column.compressed_size()) < 0 {
+                return Err(contradiction("that one lies before its start"));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Runs the reader of the file on bytes of which it makes more than can be checked beforehand.
+fn checked<T, E: std::fmt::Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, DecodeError> {
+    match guarded(read) {
+        Some(result) => result.map_err(|error| unreadable("the Parquet file cannot be read", error)),
+        None => Err(unreadable("the Parquet file is damaged", CONTRADICTION)),
     }
 }
 

@@ -102,7 +102,13 @@ fn type_name(data_type: &DataType) -> String {
 fn label_columns(schema: &Schema, parts: &[Option<usize>]) -> Result<Vec<(usize, String)>, DecodeError> {
     let mut each = Vec::new();
     for (at, field) in schema.fields().iter().enumerate() {
-        if parts.contains(&Some(at)) || field.name().starts_with(PANDAS_INDEX) {
+        if parts.contains(&Some(at)) {
+            continue;
+        }
+        if field.name().starts_with(PANDAS_INDEX) {
+            let of = field.data_type();
+            let fits = is_time(of) || is_number(of) || matches!(of, DataType::Boolean | DataType::Null);
+            check(at, schema, fits, "an index is passed over where it holds numbers, times or texts: leave it out")?;
             continue;
         }
         match field.data_type() {
