@@ -154,6 +154,13 @@ fn bad_rows_are_named_by_their_index_and_field() {
     }
 }
 
+/// One row of a type that is no part of a point.
+fn pairs() -> ArrayRef {
+    let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+    map.append(true).expect("no entries");
+    Arc::new(map.finish())
+}
+
 #[test]
 fn schemas_that_make_no_points_are_refused_with_the_column_to_change() {
     let (time, value) = (("timestamp", texts(&["0"])), ("value", numbers(&[1.0])));
@@ -167,6 +174,11 @@ fn schemas_that_make_no_points_are_refused_with_the_column_to_change() {
         (vec![("timestamp", numbers(&[1.0])), value.clone()], Some("a"), "column \"timestamp\" has the type Float64"),
         (vec![time.clone(), value.clone(), ("n", count.clone())], Some("a"), "column \"n\" has the type Int64"),
         (vec![time.clone(), value.clone(), ("labels", count)], Some("a"), "column \"labels\" has the type Int64"),
+        (
+            vec![time.clone(), value.clone(), ("__index_level_0__", pairs())],
+            Some("a"),
+            "an index is passed over where it holds numbers",
+        ),
         (vec![time, value, ("label.label.a", texts(&["x"])), ("x", texts(&[""]))], Some("a"), ""),
     ] {
         if words.is_empty() {
