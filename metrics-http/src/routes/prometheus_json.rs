@@ -187,7 +187,9 @@ mod tests {
 
     #[test]
     fn a_list_that_is_cut_off_says_so() {
-        let body = |limit| String::from_utf8(texts(&["a", "b\""], limit).body().whole().expect("not streamed").to_vec()).expect("JSON");
+        let body = |limit| {
+            String::from_utf8(texts(&["a", "b\""], limit).body().whole().expect("not streamed").to_vec()).expect("JSON")
+        };
         assert_eq!(body(2), r#"{"status":"success","data":["a","b\""]}"#);
         assert_eq!(body(1), r#"{"status":"success","data":["a"],"warnings":["results truncated due to limit"]}"#);
     }
