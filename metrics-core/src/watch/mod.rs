@@ -82,6 +82,21 @@ pub struct ChangedSpan {
 ///
 /// Await [`Watch::changed`] in async code of any runtime, or block on [`Watch::wait`] or [`Watch::wait_timeout`]. A watch
 /// may be dropped at any time, and does not keep the store open.
+///
+/// ```no_run
+/// # use metrics_core::{Change, Engine, MetricName};
+/// # fn run(engine: &Engine) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut watch = engine.watch([MetricName::new("temperature")?], None);
+/// // In asynchronous code: watch.changed().await. None comes when the store is closed.
+/// while let Some(change) = watch.wait() {
+///     match change {
+///         Change::Spans(spans) => spans.iter().for_each(|span| println!("{}: {} to {}", span.name, span.from, span.to)),
+///         _ => println!("so much that all is to be asked anew"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Watch {
     changes: Arc<Changes>,
