@@ -53,7 +53,7 @@ async fn answer(client: Client, request: Request<Incoming>) -> Result<Response<F
 fn exposition(points: &[Latest]) -> String {
     let mut text = String::new();
     let mut before = String::new();
-    for Latest { key, timestamp, value } in points {
+    for Latest { key, timestamp, value, .. } in points {
         let name = plain(key.name.as_str());
         if name != before {
             let _ = writeln!(text, "# TYPE {name} gauge");

@@ -71,6 +71,6 @@ pub use store::{
     SqlLimits, StoreError,
 };
 #[cfg(feature = "engine")]
-pub use watch::{Change, ChangedSpan, Watch, WatchPosition, WatchPositionError};
+pub use watch::{Change, ChangedSpan, Watch, WatchPosition, WatchPositionError, WatchTimeout};
 #[cfg(feature = "engine")]
 pub use writer::{COMMIT_BUCKETS_US, IdempotencyKey, MAX_KEY_BYTES, Receipt, WriteError, WriteTicket};

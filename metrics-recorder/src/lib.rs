@@ -64,6 +64,8 @@
 //! that they are recorded in as labels, put the layer of the crate `metrics-tracing-context` around a [`Recorder`] of
 //! [`Builder::start`], and keep out fields that vary without end, such as the order's number.
 
+#![warn(missing_debug_implementations)]
+
 mod builder;
 mod cells;
 mod histogram;
@@ -77,3 +79,5 @@ pub use builder::{BuildError, Builder, builder};
 pub use recorder::Recorder;
 pub use reporter::{Guard, Stats};
 pub use sink::{FlushError, Sink, SinkError, SinkFn};
+
+pub use metrics_core::{Batch, LabelError};

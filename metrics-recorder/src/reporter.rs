@@ -16,6 +16,7 @@ use crate::{FlushError, Sink, SinkError};
 /// Keeps a recorder writing. When it is dropped, the last points are written and flushed, which is waited for at most
 /// [`Self::DROP_WAIT`].
 #[derive(Debug)]
+#[must_use = "when the guard is dropped, the recorder writes nothing more"]
 pub struct Guard {
     registry: Arc<Registry>,
     figures: Arc<Figures>,

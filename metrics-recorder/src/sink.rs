@@ -40,9 +40,9 @@ pub trait Sink: Send + 'static {
 /// A sink that is a function of yours.
 ///
 /// ```
-/// use metrics_recorder::SinkFn;
-/// let (recorder, guard) = metrics_recorder::builder().start(SinkFn(|batch| {
-///     println!("{} points", metrics_core::Batch::len(&batch));
+/// use metrics_recorder::{Batch, SinkFn};
+/// let (recorder, guard) = metrics_recorder::builder().start(SinkFn(|batch: Batch| {
+///     println!("{} points", batch.len());
 ///     Ok(())
 /// }))?;
 /// metrics::with_local_recorder(&recorder, || metrics::counter!("orders").increment(1));
@@ -60,6 +60,17 @@ impl<F> fmt::Debug for SinkFn<F> {
 impl<F: FnMut(Batch) -> Result<(), SinkError> + Send + 'static> Sink for SinkFn<F> {
     fn send(&mut self, batch: Batch) -> Result<(), SinkError> {
         (self.0)(batch)
+    }
+}
+
+/// A sink that is chosen while the program runs.
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn send(&mut self, batch: Batch) -> Result<(), SinkError> {
+        (**self).send(batch)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        (**self).flush()
     }
 }
 

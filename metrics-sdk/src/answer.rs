@@ -11,6 +11,7 @@ use crate::transport::Answered;
 
 /// What the server says of a write: the points are committed and synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
     /// How many points the write stored, now or when its key was first used.
     pub points: u64,
@@ -20,6 +21,7 @@ pub struct Receipt {
 
 /// The latest point of a series.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Latest {
     /// Name and labels.
     pub key: SeriesKey,

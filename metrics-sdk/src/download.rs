@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request};
 use metrics_core::{LabelFilter, MetricName, Timestamp};
@@ -41,7 +42,16 @@ impl SqlFormat {
 }
 
 /// Which points an export holds; all of them by default.
+///
+/// ```
+/// use metrics_sdk::{ExportSelection, MetricName, Timestamp};
+/// let mut selection = ExportSelection::default();
+/// selection.names = vec![MetricName::new("cpu")?];
+/// selection.from = Some(Timestamp::parse("2024-02-02")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ExportSelection {
     /// The metrics; all of them where none is named.
     pub names: Vec<MetricName>,
@@ -83,16 +93,37 @@ impl Client {
     }
 
     /// Downloads points as a Parquet file, handing over its parts in order; gives back how many bytes they were. The
-    /// client's timeout holds for every part; before the first one the server makes the file, which may take longer.
+    /// client's timeout holds for every part; before the first one the server makes the file, which may take up to half
+    /// an hour.
     ///
     /// # Errors
     /// [`ClientError`]; a part that `each` cannot take ends the download as
     /// [`Interrupted`](ClientError::Interrupted).
+    ///
+    /// ```no_run
+    /// # async fn run(client: metrics_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::io::Write;
+    /// let mut file = std::fs::File::create("points.parquet")?;
+    /// client.export_parquet(&Default::default(), |part| file.write_all(part)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn export_parquet(
         &self,
         selection: &ExportSelection,
         mut each: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<u64, ClientError> {
+        let mut download = self.open_export(selection).await?;
+        let mut count = 0;
+        while let Some(part) = download.part().await? {
+            each(&part).map_err(|error| self.interrupted(&error))?;
+            count += part.len() as u64;
+        }
+        Ok(count)
+    }
+
+    /// Waits until the server has made an export.
+    pub(crate) async fn open_export(&self, selection: &ExportSelection) -> Result<Download, ClientError> {
         let names = selection.names.iter().map(|name| ("name", name.to_string()));
         let filters = selection.filters.iter().map(|filter| ("where", filter.to_string()));
         let times = [("from", selection.from), ("to", selection.to)];
@@ -101,24 +132,37 @@ impl Client {
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.uri_mut() = self.shared.endpoint.uri("/v1/export.parquet", &pairs)?;
         let opened = timeout(EXPORT_TIMEOUT, self.shared.transport.open(request)).await;
-        let mut body = opened.unwrap_or_else(|_| Err(self.timed_out(EXPORT_TIMEOUT)))?.into_body();
-        let interrupted = |reason: String| ClientError::Interrupted { url: self.url().to_owned(), reason };
-        let mut count = 0;
-        loop {
-            let frame = timeout(self.shared.timeout, body.frame()).await;
-            match frame.map_err(|_| self.timed_out(self.shared.timeout))? {
-                None => return Ok(count),
-                Some(Err(error)) => return Err(interrupted(error.to_string())),
-                Some(Ok(frame)) => {
-                    let Some(part) = frame.data_ref() else { continue };
-                    each(part).map_err(|error| interrupted(error.to_string()))?;
-                    count += part.len() as u64;
-                }
-            }
-        }
+        let body = opened.unwrap_or_else(|_| Err(self.timed_out(EXPORT_TIMEOUT)))?.into_body();
+        Ok(Download { client: self.clone(), body })
+    }
+
+    pub(crate) fn interrupted(&self, error: &dyn std::error::Error) -> ClientError {
+        ClientError::Interrupted { url: self.url().to_owned(), reason: error.to_string() }
     }
 
     fn timed_out(&self, after: Duration) -> ClientError {
         ClientError::Timeout { url: self.url().to_owned(), after }
+    }
+}
+
+/// An export under way.
+pub(crate) struct Download {
+    client: Client,
+    body: Incoming,
+}
+
+impl Download {
+    /// The next part; none after the last.
+    pub(crate) async fn part(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let after = self.client.shared.timeout;
+        loop {
+            let frame = timeout(after, self.body.frame()).await.map_err(|_| self.client.timed_out(after))?;
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame.map_err(|error| self.client.interrupted(&error))?;
+            // What is no data is the headers after the body.
+            if let Ok(part) = frame.into_data() {
+                return Ok(Some(part));
+            }
+        }
     }
 }

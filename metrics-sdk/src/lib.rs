@@ -51,9 +51,12 @@
 //!
 //! # Features
 //!
-//! `arrow`: `Client::query_arrow` gives answers as Arrow record batches. None is on by default.
+//! `arrow`: `Client::query_arrow` gives answers as record batches of the crate [`arrow`](https://docs.rs/arrow), version 60.
+//! None is on by default.
 //!
 //! This crate never links the storage engine: of `metrics-core` it takes the model and the wire formats only.
+
+#![warn(missing_debug_implementations)]
 
 mod answer;
 pub mod blocking;

@@ -67,7 +67,10 @@ pub(crate) async fn run(prepared: Prepared, backend: &Backend) -> anyhow::Result
         Backend::Server(client) if format == ExportFormat::Parquet => {
             let (from, to) = (span.from > Timestamp::MIN, span.to < Timestamp::MAX);
             let (from, to) = (from.then_some(span.from), to.then_some(span.to));
-            let selection = ExportSelection { names: name.into_iter().collect(), filters: span.filters, from, to };
+            let mut selection = ExportSelection::default();
+            selection.names = name.into_iter().collect();
+            selection.filters = span.filters;
+            (selection.from, selection.to) = (from, to);
             counted(download(client, &selection, &file).await?, "byte")
         }
         Backend::Server(_) => {

@@ -4,6 +4,7 @@
 //! is bounded: a watch that fell behind its start is told that anything may have changed, and asks anew. So nobody who
 //! watches can make the store's memory grow, or wait for them.
 
+mod park;
 mod spans;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::model::{MetricName, Timestamp};
+pub use park::WatchTimeout;
 pub(crate) use spans::Spans;
 
 /// Changes that the log holds, one for each metric and span of a commit: about 4 MiB.
@@ -78,8 +80,23 @@ pub struct ChangedSpan {
 
 /// Tells when points of some metrics come or go. Holds no data: what a changed span holds now, a query tells.
 ///
-/// Await [`Watch::changed`] in async code of any runtime, or block on [`Watch::wait`]. A watch may be dropped at any
-/// time, and does not keep the store open.
+/// Await [`Watch::changed`] in async code of any runtime, or block on [`Watch::wait`] or [`Watch::wait_timeout`]. A watch
+/// may be dropped at any time, and does not keep the store open.
+///
+/// ```no_run
+/// # use metrics_core::{Change, Engine, MetricName};
+/// # fn run(engine: &Engine) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut watch = engine.watch([MetricName::new("temperature")?], None);
+/// // In asynchronous code: watch.changed().await. None comes when the store is closed.
+/// while let Some(change) = watch.wait() {
+///     match change {
+///         Change::Spans(spans) => spans.iter().for_each(|span| println!("{}: {} to {}", span.name, span.from, span.to)),
+///         _ => println!("so much that all is to be asked anew"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Watch {
     changes: Arc<Changes>,
@@ -98,7 +115,8 @@ impl Watch {
     }
 
     /// What changed since the last answer, all of it in one; resolves once something did. None when the store is
-    /// closed.
+    /// closed. No change is lost when the future is dropped before it is done, so that it may stand in a `select!` or a
+    /// timeout.
     pub async fn changed(&mut self) -> Option<Change> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
@@ -331,6 +349,40 @@ mod tests {
         assert_eq!(told(&mut watch), Some(Change::Anything));
         tell(&changes, &["a"], 3);
         assert_eq!(told(&mut watch), spans(&[("a", 3, 4)]));
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_time_and_begins_anew_where_it_was() {
+        let changes = Arc::new(Changes::new(Timestamp::EPOCH));
+        let mut watch = changes.watch(vec![name("a")], None);
+        let short = std::time::Duration::from_millis(5);
+        tell(&changes, &["other"], 1);
+        assert_eq!(watch.wait_timeout(short), Err(WatchTimeout(short)));
+        tell(&changes, &["a"], 1);
+        assert_eq!(watch.wait_timeout(std::time::Duration::ZERO), Ok(spans(&[("a", 1, 2)])));
+
+        let teller = std::thread::spawn({
+            let changes = Arc::clone(&changes);
+            move || {
+                std::thread::sleep(short);
+                tell(&changes, &["other"], 2);
+                tell(&changes, &["a"], 3);
+                std::thread::sleep(short);
+                changes.close();
+            }
+        });
+        let long = std::time::Duration::MAX;
+        assert_eq!(watch.wait_timeout(long), Ok(spans(&[("a", 3, 4)])));
+        assert_eq!(watch.wait_timeout(long), Ok(None), "the store is closed");
+        teller.join().expect("told");
+    }
+
+    #[test]
+    fn watches_can_be_sent_to_other_threads() {
+        fn shared<T: Send + Sync + 'static>() {}
+        shared::<Watch>();
+        shared::<crate::Engine>();
+        shared::<crate::WriteTicket>();
     }
 
     #[test]

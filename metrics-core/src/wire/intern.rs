@@ -8,8 +8,8 @@ use crate::model::{Batch, BatchSeries, SeriesKey};
 /// Most series in one batch that a decoder makes: it bounds what a body of many short names may take in memory.
 pub const MAX_BATCH_SERIES: usize = 1_000_000;
 
-/// Most bytes that the series of one batch take: their texts and [`SERIES_BYTES`] and [`LABEL_BYTES`] for what holds
-/// them. A few labels that many series share, or that cost a few bytes each, are small in a body and large in memory.
+/// Most bytes that the series of one batch take: their texts, 128 for what holds a series and 64 for what holds a label.
+/// A few labels that many series share, or that cost a few bytes each, are small in a body and large in memory.
 pub const MAX_BATCH_SERIES_BYTES: usize = 256 << 20;
 
 /// Most points that a decoder takes from one body of protobuf or OTLP, where a point may have no more than two bytes.

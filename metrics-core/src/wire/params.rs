@@ -132,7 +132,7 @@ struct Collected {
     single: Vec<(&'static str, String)>,
 }
 
-/// The keys of a query's pairs; the first [`REPEATABLE`] may stand more than once.
+/// The keys of a query's pairs; the first two may stand more than once.
 pub const KEYS: [&str; 13] =
     ["name", "where", "from", "to", "per", "points", "agg", "group_by", "fill", "tz", "order", "limit", "explain"];
 /// See [`KEYS`].

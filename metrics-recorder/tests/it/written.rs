@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use metrics::Unit;
 use metrics_core::Batch;
-use metrics_recorder::{Builder, Guard, Recorder, SinkError, SinkFn, builder};
+use metrics_recorder::{Builder, Guard, Recorder, Sink, SinkError, SinkFn, builder};
 
 type Batches = Arc<Mutex<Vec<Batch>>>;
 
@@ -155,4 +155,23 @@ fn a_guard_and_a_recorder_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Guard>();
     shared::<Recorder>();
+    shared::<Builder>();
+}
+
+#[test]
+fn errors_can_be_handed_on_to_other_threads() {
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    error::<metrics_recorder::BuildError>();
+    error::<metrics_recorder::FlushError>();
+    error::<metrics_recorder::LabelError>();
+}
+
+#[test]
+fn a_sink_may_be_chosen_while_the_program_runs() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let chosen: Box<dyn Sink> = Box::new(SinkFn(move |batch: Batch| Ok(send.send(batch.len())?)));
+    let (recorder, guard) = builder().start(chosen).expect("a thread");
+    metrics::with_local_recorder(&recorder, || metrics::counter!("orders").increment(1));
+    guard.close().expect("written");
+    assert_eq!(receive.recv(), Ok(2), "its first point and its value");
 }

@@ -1,10 +1,15 @@
 //! The blocking client.
 
+use std::io;
+
+use bytes::Bytes;
 use metrics_core::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo};
 
 use super::Writer;
 use super::runtime::Thread;
-use crate::{ClientBuilder, ClientError, IdempotencyKey, Latest, Receipt, WriterBuilder, WriterError};
+use crate::{
+    ClientBuilder, ClientError, ExportSelection, IdempotencyKey, Latest, Receipt, SqlFormat, WriterBuilder, WriterError,
+};
 
 /// The blocking form of [`metrics_sdk::Client`](crate::Client): the same calls, which wait for their answers.
 /// Cheap to clone: clones share connections and thread.
@@ -90,6 +95,46 @@ impl Client {
     pub fn query(&self, request: &QueryRequest) -> Result<Frame, ClientError> {
         let (client, request) = (self.client.clone(), request.clone());
         self.thread.run(async move { client.query(&request).await })
+    }
+
+    /// As [`Client::query_arrow`](crate::Client::query_arrow).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    #[cfg(feature = "arrow")]
+    pub fn query_arrow(&self, request: &QueryRequest) -> Result<Vec<arrow::array::RecordBatch>, ClientError> {
+        let (client, request) = (self.client.clone(), request.clone());
+        self.thread.run(async move { client.query_arrow(&request).await })
+    }
+
+    /// As [`Client::sql`](crate::Client::sql).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn sql(&self, statement: &str, format: SqlFormat) -> Result<Bytes, ClientError> {
+        let (client, statement) = (self.client.clone(), statement.to_owned());
+        self.thread.run(async move { client.sql(&statement, format).await })
+    }
+
+    /// As [`Client::export_parquet`](crate::Client::export_parquet); the parts are handed over on the calling thread.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn export_parquet(
+        &self,
+        selection: &ExportSelection,
+        mut each: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<u64, ClientError> {
+        let (client, selection) = (self.client.clone(), selection.clone());
+        let mut download = self.thread.run(async move { client.open_export(&selection).await })?;
+        let mut count = 0;
+        loop {
+            let (part, rest) = self.thread.run(async move { (download.part().await, download) });
+            download = rest;
+            let Some(part) = part? else { return Ok(count) };
+            each(&part).map_err(|error| self.client.interrupted(&error))?;
+            count += part.len() as u64;
+        }
     }
 
     /// As [`Client::metric_names`](crate::Client::metric_names).

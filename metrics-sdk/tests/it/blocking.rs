@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use metrics_sdk::{Batch, Spill, blocking};
+use metrics_sdk::{Batch, ClientError, ExportSelection, MetricName, Spill, SqlFormat, blocking};
 use tokio::runtime::Runtime;
 
+use crate::server::{Answer, Server};
 use crate::store::{Mood, Store, point, quick, values};
 
 /// A server on a runtime of its own, as if in another process.
@@ -51,6 +52,34 @@ fn a_durable_point_is_on_the_disk_when_its_call_returns() {
     writer.push(point(0)).expect("synced");
     assert_eq!((writer.counters().spilled, writer.counters().buffered), (1, 0));
     assert_eq!(writer.close().counters.spilled, 1);
+}
+
+#[test]
+fn a_plain_program_takes_an_export_part_by_part_and_asks_in_sql() {
+    let runtime = Runtime::new().expect("a runtime");
+    let answers = [Answer::of(200, "PAR1 and so on"), Answer::of(200, "PAR1 again"), Answer::of(200, "n\n3\n")];
+    let server = runtime.block_on(Server::start(answers));
+    let client = blocking::Client::build(server.builder()).expect("a client");
+    let mut selection = ExportSelection::default();
+    selection.names = vec![MetricName::new("cpu").expect("valid")];
+
+    // The parts may go to what is not to leave this thread.
+    let taken = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let into = std::rc::Rc::clone(&taken);
+    let each = move |part: &[u8]| {
+        into.borrow_mut().extend_from_slice(part);
+        Ok(())
+    };
+    assert_eq!(client.export_parquet(&selection, each).expect("downloaded"), 14);
+    assert_eq!(taken.borrow().as_slice(), b"PAR1 and so on");
+    let full = |_: &[u8]| Err(std::io::Error::other("the disk is full"));
+    let error = client.export_parquet(&selection, full).expect_err("nobody takes it");
+    assert!(matches!(&error, ClientError::Interrupted { reason, .. } if reason == "the disk is full"), "{error:?}");
+    assert_eq!(client.sql("SELECT 3 AS n", SqlFormat::Csv).expect("answered"), "n\n3\n");
+
+    let asked = server.asked();
+    assert_eq!(asked[0].target, "/v1/export.parquet?name=cpu");
+    assert_eq!((asked[2].target.as_str(), &asked[2].body[..]), ("/v1/sql", &b"SELECT 3 AS n"[..]));
 }
 
 #[tokio::test]

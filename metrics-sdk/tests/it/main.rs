@@ -7,4 +7,5 @@ mod reading;
 mod server;
 mod spilling;
 mod store;
+mod types;
 mod writing;
