@@ -19,7 +19,7 @@ const LEAST_WAL_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct StoreArgs {
     /// Memory that DuckDB may take for scans, sorts and caches; past it, it spills to disk; at least
-    /// 64MiB [env: METRICS_MEMORY_LIMIT] [default: 256MiB]
+    /// 64MiB [env: METRICS_MEMORY_LIMIT] [default: 128MiB]
     #[arg(long, value_name = "SIZE", value_parser = memory_bytes, help_heading = HEADING)]
     memory_limit: Option<u64>,
     /// Memory for what small reads of the file gave, so that a question asked again does not go to DuckDB; 0 keeps

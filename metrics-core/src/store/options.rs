@@ -10,7 +10,7 @@ use crate::model::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Memory that DuckDB may take for scans, sorts and caches; past it, it spills to `temp_directory`.
-    /// Default 256 MiB, at least 64 MiB.
+    /// Default 128 MiB, at least 64 MiB.
     pub memory_limit_bytes: u64,
     /// Threads that DuckDB uses for one statement. Default: the machine's cores, at most 8.
     pub threads: usize,
@@ -65,7 +65,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            memory_limit_bytes: 256 << 20,
+            memory_limit_bytes: 128 << 20,
             threads: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)),
             temp_directory: None,
             temp_limit_bytes: 16 << 30,
