@@ -72,7 +72,7 @@ impl<'a> BucketBatch<'a> {
 
 /// Most tables in one statement: planning takes the same time a table.
 const MAX_PARTS: usize = 16;
-/// Most rows that are expected of one statement over several tables, which bounds what is held at a time.
+/// Most rows that are expected of the small reads that are held at a time.
 const MAX_ROWS_TOGETHER: u64 = 262_144;
 
 /// Makes reads and hands on the rows of each, in the order of the reads, within each in the table's order. A read may
@@ -82,6 +82,33 @@ pub(crate) fn scan_tables<E: From<StoreError>>(
     cache: &ReadCache,
     scans: &[Scan],
     mut each: impl FnMut(&Scan, &Columns<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut rest = scans;
+    while !rest.is_empty() {
+        let (held, later) = rest.split_at(held_together(rest));
+        scan_held(connection, cache, held, &mut each)?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// How many of the next reads, at least one, are expected to give as few rows as may be held at a time.
+fn held_together(scans: &[Scan]) -> usize {
+    let mut expected = 0;
+    let rows = scans.iter().map(|scan| if scan.is_small() { scan.kept().expected_rows } else { 0 });
+    rows.take_while(|rows| {
+        expected += rows;
+        expected <= MAX_ROWS_TOGETHER
+    })
+    .count()
+    .max(1)
+}
+
+fn scan_held<E: From<StoreError>>(
+    connection: &Connection,
+    cache: &ReadCache,
+    scans: &[Scan],
+    each: &mut impl FnMut(&Scan, &Columns<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut held: Vec<Option<Arc<RecordBatch>>> =
         scans.iter().map(|scan| if scan.is_small() { cache.get(&scan.kept()) } else { None }).collect();
@@ -94,7 +121,7 @@ pub(crate) fn scan_tables<E: From<StoreError>>(
                 let rows = scan.rows_within(&kept);
                 each(scan, &Columns::of(&kept.slice(rows.start, rows.len())))?;
             }
-            None => stream(connection, scan, &mut each)?,
+            None => stream(connection, scan, each)?,
         }
     }
     Ok(())
@@ -102,21 +129,15 @@ pub(crate) fn scan_tables<E: From<StoreError>>(
 
 /// The small reads that are still to be made, by their places, as they are put together.
 fn together(scans: &[Scan], held: &[Option<Arc<RecordBatch>>]) -> Vec<Vec<usize>> {
-    let mut groups: Vec<(u64, Vec<usize>)> = Vec::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
     for (place, scan) in scans.iter().enumerate().filter(|(place, scan)| scan.is_small() && held[*place].is_none()) {
-        let rows = scan.kept().expected_rows;
-        let open = groups.iter_mut().find(|(expected, group)| {
-            scans[group[0]].is_alike(scan) && group.len() < MAX_PARTS && expected + rows <= MAX_ROWS_TOGETHER
-        });
+        let open = groups.iter_mut().find(|group| scans[group[0]].is_alike(scan) && group.len() < MAX_PARTS);
         match open {
-            Some((expected, group)) => {
-                *expected += rows;
-                group.push(place);
-            }
-            None => groups.push((rows, vec![place])),
+            Some(group) => group.push(place),
+            None => groups.push(vec![place]),
         }
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups
 }
 
 /// Makes alike reads in one statement. One that gives many more rows than was expected stays unheld.
@@ -185,4 +206,27 @@ fn stream<E: From<StoreError>>(
         each(scan, &Columns::of(&batch.during(action)?))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollup::Tier;
+    use crate::store::{ScanRange, SeriesId};
+
+    fn scan(expected_rows: u64) -> Scan {
+        let table = ChunkTable { tier: Tier::Raw, rows: 0, base: 0, unit: 1, scale: None, digest: false };
+        let range = ScanRange { low: SeriesId(1), high: SeriesId(2), from: 0, to: 9 };
+        let columns = BucketColumns::default();
+        Scan { chunk: 1, table, columns, range, expected_rows, expected_rows_of_all_time: expected_rows }
+    }
+
+    #[test]
+    fn no_more_rows_are_held_at_a_time_than_their_bound() {
+        let many = vec![scan(SMALL_ROWS); 100];
+        assert_eq!(held_together(&many) as u64, MAX_ROWS_TOGETHER / SMALL_ROWS);
+        assert_eq!(held_together(&[scan(10), scan(20)]), 2);
+        // What is streamed is not held.
+        assert_eq!(held_together(&vec![scan(SMALL_ROWS + 1); 20]), 20);
+    }
 }
