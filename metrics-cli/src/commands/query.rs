@@ -141,7 +141,7 @@ fn table(frame: &Frame) -> String {
         let value = |(series, _): (&FrameSeries, Timestamp)| series.labels.get(label).unwrap_or("").to_owned();
         columns.push(TableColumn::words(label, rows().map(value).collect()));
     }
-    for kind in kinds(frame) {
+    for kind in frame.kinds() {
         let values: Vec<Option<f64>> = frame
             .series
             .iter()
@@ -156,17 +156,6 @@ fn table(frame: &Frame) -> String {
         });
     }
     render(columns, terminal_columns(), colours())
-}
-
-/// The columns that occur, in the order in which they were asked for.
-fn kinds(frame: &Frame) -> Vec<ColumnKind> {
-    let mut kinds = Vec::new();
-    for column in frame.series.iter().flat_map(|series| &series.columns) {
-        if !kinds.contains(&column.kind) {
-            kinds.push(column.kind);
-        }
-    }
-    kinds
 }
 
 #[cfg(test)]

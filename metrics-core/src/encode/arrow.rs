@@ -30,7 +30,7 @@ const TAKES_ALL: &str = "the columns fit their schema, and a Vec takes everythin
 /// `sketch`. A label named like another column has the column `label.<name>`. The schema's metadata have `from`, `to`,
 /// `per` and `tz`.
 pub fn frame(frame: &Frame, options: &EncodeOptions) -> Vec<u8> {
-    let kinds = kinds(frame);
+    let kinds = frame.kinds();
     let labels: BTreeSet<&str> =
         frame.series.iter().flat_map(|series| series.labels.iter().map(|(name, _)| name)).collect();
     let names: Vec<String> = kinds.iter().map(ToString::to_string).collect();
@@ -95,17 +95,6 @@ fn text_field(name: Cow<'_, str>, nullable: bool) -> Field {
 
 fn dictionary(keys: Int32Array, words: StringArray) -> ArrayRef {
     Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(words)).expect(TAKES_ALL))
-}
-
-/// The columns of all series in order of their first appearance.
-fn kinds(frame: &Frame) -> Vec<ColumnKind> {
-    let mut kinds = Vec::new();
-    for column in frame.series.iter().flat_map(|series| &series.columns) {
-        if !kinds.contains(&column.kind) {
-            kinds.push(column.kind);
-        }
-    }
-    kinds
 }
 
 fn times(frame: &Frame, epoch: EpochUnit) -> (DataType, ArrayRef) {

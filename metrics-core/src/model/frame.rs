@@ -117,3 +117,16 @@ pub struct Frame {
     /// Present when it was asked for.
     pub explain: Option<Explain>,
 }
+
+impl Frame {
+    /// What the columns of all series hold, in order of first appearance, each once.
+    pub fn kinds(&self) -> Vec<ColumnKind> {
+        let mut kinds = Vec::new();
+        for column in self.series.iter().flat_map(|series| &series.columns) {
+            if !kinds.contains(&column.kind) {
+                kinds.push(column.kind);
+            }
+        }
+        kinds
+    }
+}

@@ -17,21 +17,26 @@ use crate::store::{
 };
 
 /// Attempts at a query whose tables are replaced by a compaction while it reads them.
-pub(super) const ATTEMPTS: usize = 16;
+const ATTEMPTS: usize = 16;
 
-/// Answers a query.
-pub(crate) fn execute(store: &Store, request: &QueryRequest) -> Result<Frame, QueryError> {
-    let begun = Instant::now();
+/// Runs a query, again where its tables were replaced by a compaction meanwhile.
+pub(super) fn retrying<T>(store: &Store, mut run: impl FnMut() -> Result<T, QueryError>) -> Result<T, QueryError> {
     let mut attempt = 1;
-    let (series, mut explain) = loop {
-        match Execution::run(store, request) {
+    loop {
+        match run() {
             Err(QueryError::Store(error)) if error.is_missing_table() && attempt < ATTEMPTS => {
                 attempt += 1;
                 store.wait_for_publication();
             }
-            result => break result?,
+            result => return result,
         }
-    };
+    }
+}
+
+/// Answers a query.
+pub(crate) fn execute(store: &Store, request: &QueryRequest) -> Result<Frame, QueryError> {
+    let begun = Instant::now();
+    let (series, mut explain) = retrying(store, || Execution::run(store, request))?;
     explain.elapsed_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     Ok(Frame {
         from: request.from,

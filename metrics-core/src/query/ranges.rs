@@ -14,7 +14,7 @@ use super::plan::Read;
 use super::samples::{Asked, Reader};
 use crate::model::{Labels, MetricName};
 use crate::rollup::{Partial, Tier};
-use crate::store::{BucketBatch, BucketColumns, Chunk, ChunkTable, RawBatch, Scan, SeriesId};
+use crate::store::{BucketBatch, BucketColumns, Chunk, ChunkTable, RawBatch, Scan, SeriesId, gcd};
 
 /// Most (series, part of a range) pairs, of some 80 bytes, that are kept; over it the points are read.
 const MAX_CELLS: usize = 1 << 20;
@@ -41,7 +41,8 @@ impl Ranges {
     /// The coarsest tier with a bucket's start at both ends of every range.
     fn tier(&self) -> Tier {
         let step = if self.count > 1 { self.step } else { 0 };
-        Tier::dividing(gcd(gcd(self.first_end, self.width), step))
+        let unit = gcd(gcd(self.first_end.unsigned_abs(), self.width.unsigned_abs()), step.unsigned_abs());
+        Tier::dividing(i64::try_from(unit).unwrap_or(i64::MAX))
     }
 
     /// Where any of them begins or ends, ascending.
@@ -51,14 +52,6 @@ impl Ranges {
         borders.dedup();
         borders
     }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    i64::try_from(a).unwrap_or(i64::MAX)
 }
 
 /// The summaries of a series, one for each part between two borders; none where no point lies in it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::QueryError;
-use super::execute::{ATTEMPTS, scans_of};
+use super::execute::{retrying, scans_of};
 use super::groups::Groups;
 use super::plan::Read;
 use super::ranges::{RangeParts, Ranges};
@@ -62,16 +62,7 @@ pub(crate) fn read_samples(
     time: TimeLimit,
     requests: &[SampleRequest<'_>],
 ) -> Result<Vec<Samples>, QueryError> {
-    let mut attempt = 1;
-    loop {
-        match Reader::new(store, time).all(requests) {
-            Err(QueryError::Store(error)) if error.is_missing_table() && attempt < ATTEMPTS => {
-                attempt += 1;
-                store.wait_for_publication();
-            }
-            result => return result,
-        }
-    }
+    retrying(store, || Reader::new(store, time).all(requests))
 }
 
 pub(super) struct Reader<'a> {

@@ -36,6 +36,7 @@ use parking_lot::{Mutex, RwLock};
 
 pub(crate) use chunk::{Chunk, ChunkTable};
 pub(crate) use chunk_reader::{BucketBatch, RawBatch};
+pub(crate) use chunk_writer::gcd;
 pub(crate) use connection::Database;
 /// A connection of one's own to the store's database.
 pub(crate) use duckdb::Connection;
