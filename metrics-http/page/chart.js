@@ -112,7 +112,7 @@ export class Chart {
     const ctx = this.#fit(this.overlay);
     if (this.#drag?.moved && !this.#drag.pan)
       paintSelection(ctx, this.#scene, this.#layout, this.#drag.start, this.#drag.x);
-    const at = this.#at === null || this.#drag?.moved ? null : this.#snap(this.#at);
+    const at = this.#drag?.moved ? null : this.#snap(this.#at);
     if (at === null) {
       this.tooltip.hide();
       return;
@@ -143,8 +143,10 @@ export class Chart {
     return frame.raw ? REACH_PX * pixel : Math.max(frame.stepMs / 2, 1);
   }
 
-  /** The time of the sample nearest to a time, of all series; null where there is none. */
+  /** The time of the sample nearest to a time, of all series; null where there is none, or the time is not on show. */
   #snap(at) {
+    const { frame } = this.#scene;
+    if (at === null || (!this.own && (at < frame.from || at > frame.to))) return null;
     let best = null;
     for (const { time: times } of this.#scene.series) {
       const i = nearest(times, at);

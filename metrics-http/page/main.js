@@ -10,7 +10,7 @@ import { clock } from "./format.js";
 import { Gestures } from "./gestures.js";
 import { goneNotice, showNotices } from "./notices.js";
 import { Panel } from "./panel.js";
-import { between, isOpen, scaled } from "./range.js";
+import { between, isOpen, scaled, spanOf } from "./range.js";
 import { decodeView, emptyPanel, MAX_PANELS, sameRange, trail } from "./state.js";
 import { ChangeStream } from "./stream.js";
 import { bindTheme } from "./theme.js";
@@ -63,7 +63,8 @@ class App {
 
   /** The time that is drawn, or null before the first answer. */
   get bounds() {
-    return this.selected.bounds ?? this.panels.find((panel) => panel.bounds)?.bounds ?? null;
+    const drawn = this.selected.bounds ?? this.panels.find((panel) => panel.bounds)?.bounds;
+    return drawn ?? spanOf(this.time.range);
   }
 
   /** Brings the panels in line with the address. */

@@ -21,6 +21,13 @@ export function extentOf(range, extent) {
   return { from: new Date(from).toISOString(), to: new Date(to).toISOString(), lengthMs: to - from };
 }
 
+/** What a range spans by itself, { from, to }; null for all data, whose ends only the store knows. */
+export function spanOf(range) {
+  if (range.all) return null;
+  const now = Date.now();
+  return range.last ? { from: now - widthMs(range.last), to: now } : { from: range.from, to: range.to };
+}
+
 /** All data: to just after the last point, for the end is not included. */
 function allOf(extent) {
   if (!extent) return [Date.now() - LATE_MS, Date.now()];

@@ -110,8 +110,10 @@ fn scan_held<E: From<StoreError>>(
     scans: &[Scan],
     each: &mut impl FnMut(&Scan, &Columns<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut held: Vec<Option<Arc<RecordBatch>>> =
-        scans.iter().map(|scan| if scan.is_small() { cache.get(&scan.kept()) } else { None }).collect();
+    let mut held = Vec::with_capacity(scans.len());
+    for scan in scans {
+        held.push(found(connection, cache, scan)?);
+    }
     for together in together(scans, &held) {
         read_together(connection, cache, scans, &together, &mut held)?;
     }
@@ -125,6 +127,31 @@ fn scan_held<E: From<StoreError>>(
         }
     }
     Ok(())
+}
+
+/// What a read finds in memory, or in a whole table that is read now to be kept.
+fn found(connection: &Connection, cache: &ReadCache, scan: &Scan) -> Result<Option<Arc<RecordBatch>>, StoreError> {
+    let action = "cannot read what is kept of a chunk";
+    if let Some(table) = cache.tables.get(scan) {
+        return Ok(Some(Arc::new(scan.taken_from(&table).during(action)?)));
+    }
+    if let Some(rows) = scan.is_small().then(|| cache.get(&scan.kept())).flatten() {
+        return Ok(Some(rows));
+    }
+    let Some(whole) = cache.tables.admit(scan) else {
+        return Ok(None);
+    };
+    let mut batches = Vec::new();
+    stream(connection, &whole, &mut |_, columns| -> Result<(), StoreError> {
+        batches.push(columns.batch().clone());
+        Ok(())
+    })?;
+    let Some(first) = batches.first() else {
+        return Ok(None);
+    };
+    let table = Arc::new(concat_batches(&first.schema(), &batches).during(action)?);
+    cache.tables.put(&whole, Arc::clone(&table));
+    Ok(Some(Arc::new(scan.taken_from(&table).during(action)?)))
 }
 
 /// The small reads that are still to be made, by their places, as they are put together.

@@ -26,6 +26,7 @@ mod scan;
 mod schema;
 mod snapshot;
 mod sql;
+mod table_cache;
 mod transfer;
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What small reads of chunks gave, kept in memory while there is room. Chunks never change, so that nothing in here
-//! is ever out of date.
+//! What reads of chunks gave, kept in memory while there is room: rows of small reads, and whole small tables. Chunks
+//! never change, so that nothing in here is ever out of date.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use quick_cache::sync::Cache;
 
 use super::chunk::ChunkId;
 use super::scan::{BucketColumns, Scan, ScanRange};
+use super::table_cache::TableCache;
 use crate::rollup::Tier;
 
 /// Bytes that an entry takes beside its rows: key, schema, places in the cache's own tables.
@@ -40,37 +41,45 @@ impl Weighter<Key, Arc<RecordBatch>> for ByBytes {
     }
 }
 
-/// Rows by the read that gave them, the least used going first.
+/// Rows by the read that gave them, the least used going first; and whole tables.
 #[derive(Debug)]
-pub(crate) struct ReadCache(Option<Cache<Key, Arc<RecordBatch>, ByBytes>>);
+pub(crate) struct ReadCache {
+    reads: Option<Cache<Key, Arc<RecordBatch>, ByBytes>>,
+    pub(super) tables: TableCache,
+}
 
 impl ReadCache {
-    /// A cache of at most so many bytes; of 0 it keeps nothing.
+    /// A cache of at most so many bytes, one half for reads and one for tables; of 0 it keeps nothing.
     pub(crate) fn new(limit_bytes: u64) -> Self {
-        let entries = usize::try_from(limit_bytes / USUAL_BYTES).unwrap_or(usize::MAX).max(1);
-        Self((limit_bytes > 0).then(|| Cache::with_weighter(entries, limit_bytes, ByBytes)))
+        let of_reads = limit_bytes / 2;
+        let entries = usize::try_from(of_reads / USUAL_BYTES).unwrap_or(usize::MAX).max(1);
+        Self {
+            reads: (of_reads > 0).then(|| Cache::with_weighter(entries, of_reads, ByBytes)),
+            tables: TableCache::new(limit_bytes - of_reads),
+        }
     }
 
     pub(crate) fn get(&self, scan: &Scan) -> Option<Arc<RecordBatch>> {
-        self.0.as_ref()?.get(&Key::of(scan))
+        self.reads.as_ref()?.get(&Key::of(scan))
     }
 
     pub(crate) fn put(&self, scan: &Scan, rows: Arc<RecordBatch>) {
-        if let Some(cache) = &self.0 {
+        if let Some(cache) = &self.reads {
             cache.insert(Key::of(scan), rows);
         }
     }
 
     /// Gives up what was read of chunks that are no more.
     pub(crate) fn forget(&self, gone: impl Fn(ChunkId) -> bool) {
-        if let Some(cache) = &self.0 {
+        if let Some(cache) = &self.reads {
             cache.retain(|key, _| !gone(key.chunk));
         }
+        self.tables.forget(gone);
     }
 
     /// Bytes that it holds.
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.as_ref().map_or(0, Cache::weight)
+        self.reads.as_ref().map_or(0, Cache::weight) + self.tables.bytes()
     }
 }
 

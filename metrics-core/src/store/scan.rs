@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Int64Type, UInt64Type};
+use arrow::error::ArrowError;
 use duckdb::ToSql;
 
 use super::chunk::{ChunkId, ChunkTable, table_name};
@@ -77,6 +79,41 @@ impl Scan {
         let (from, to) = self.bounds();
         let first = t.partition_point(|&t| t < from);
         first..first + t[first..].partition_point(|&t| t < to)
+    }
+
+    /// The read of the whole table that it can be taken from: a rollup's, with the columns that averages and charts
+    /// take. None where it takes others.
+    pub(super) fn whole(&self) -> Option<Self> {
+        let BucketColumns { spread, extremes: _, ends, digest } = self.columns;
+        (self.table.tier != Tier::Raw && !spread && !ends && !digest).then(|| Self {
+            columns: BucketColumns { extremes: true, ..BucketColumns::default() },
+            range: ScanRange { low: SeriesId(0), high: SeriesId(u64::MAX), from: i64::MIN, to: i64::MAX },
+            expected_rows: self.table.rows,
+            expected_rows_of_all_time: self.table.rows,
+            ..*self
+        })
+    }
+
+    /// Bytes that the rows of a whole table take: six columns of eight bytes each.
+    pub(super) fn whole_bytes(&self) -> u64 {
+        self.table.rows * 6 * 8
+    }
+
+    /// Its rows out of those of the whole table.
+    pub(super) fn taken_from(&self, whole: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let columns = if self.columns.extremes { whole.num_columns() } else { 4 };
+        let series = whole.column(0).as_primitive::<UInt64Type>().values();
+        let first = series.partition_point(|&series| series < self.range.low.0);
+        let count = series[first..].partition_point(|&series| series <= self.range.high.0);
+        let rows = whole.project(&(0..columns).collect::<Vec<_>>())?.slice(first, count);
+        let (from, to) = self.bounds();
+        let is_within = |&t: &i64| from <= t && t < to;
+        let t = rows.column(1).as_primitive::<Int64Type>().values();
+        if t.iter().all(is_within) {
+            return Ok(rows);
+        }
+        let within: BooleanArray = t.iter().map(|t| Some(is_within(t))).collect();
+        filter_record_batch(&rows, &within)
     }
 
     /// Its time as stored: half-open.

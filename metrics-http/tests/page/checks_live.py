@@ -39,8 +39,8 @@ def without_the_stream_the_page_asks_by_the_clock(page, url):
 def the_picture_moves_on_with_the_time(page, url):
     post(url, [{"name": "pulse", "value": 1}])
     page.open(f"{url}/?name=pulse&from=now-15m&tz=UTC")
-    first = page.until("a chart", of_app("app.bounds?.to"))
-    later = page.until("a later end", of_app("app.bounds?.to"), lambda to: to >= first + 3000)
+    first = page.until("a chart", of_app("app.selected.bounds?.to"))
+    later = page.until("a later end", of_app("app.selected.bounds?.to"), lambda to: to >= first + 3000)
     assert later < first + 8000, (first, later)
 
 

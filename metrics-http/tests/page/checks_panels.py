@@ -4,6 +4,10 @@ import urllib.parse
 
 from reading import CAPTIONS, CHIPS, DAY, FIGURES, MESSAGE, SEARCH
 
+CROSSHAIRS = (
+    "[...document.querySelectorAll('.overlay')].map((canvas) => canvas.getContext('2d')"
+    ".getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0))"
+)
 PANELS = urllib.parse.quote("name=hourly&per=6h&agg=count"), urllib.parse.quote("name=holed&zero=1")
 
 
@@ -54,15 +58,18 @@ def one_time_for_all_panels(page, url):
     inside = [str(2 * 48), "40"]
     page.until("half the day in both", FIGURES, lambda rows: [row[5] for row in rows] == inside)
     page.keys("End")
-    page.until(
-        "a crosshair in each",
-        "[...document.querySelectorAll('.overlay')].map((canvas) => canvas.getContext('2d')"
-        ".getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0))",
-        lambda drawn: drawn == [True, True],
-    )
+    page.equal("a crosshair in each", CROSSHAIRS, [True, True])
     page.equal("one tooltip", "document.querySelectorAll('.tooltip:not([hidden])').length", 1)
     page.keys("Backspace")
     page.until("the day again", FIGURES, lambda rows: [row[5] for row in rows] == ["192", "88"])
+
+
+def a_time_that_a_panel_does_not_show_is_not_marked_in_it(page, url):
+    page.open(f"{url}/?name=hourly&from=all&tz=UTC&panel={PANELS[1]}")
+    page.until("figures of both", FIGURES, lambda rows: [row[5] for row in rows] == ["96", "88"])
+    page.run("document.querySelector('.panel-card:nth-child(1) .stage').focus()")
+    page.keys("End")
+    page.equal("a crosshair in the first alone", CROSSHAIRS, [True, False])
 
 
 def no_more_than_twelve_panels(page, url):
@@ -77,5 +84,6 @@ CHECKS = [
     a_panel_is_added_and_the_link_keeps_it,
     panels_are_moved_and_removed,
     one_time_for_all_panels,
+    a_time_that_a_panel_does_not_show_is_not_marked_in_it,
     no_more_than_twelve_panels,
 ]

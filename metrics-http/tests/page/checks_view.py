@@ -212,6 +212,7 @@ def hostile_names_stay_text(page, url):
 def an_unknown_metric_is_named_and_a_near_one_offered(page, url):
     page.open(f"{url}/?name=rampp&{DAY}&tz=UTC")
     page.until("the notice", NOTICES, lambda text: "There is no metric \u201crampp\u201d. Did you mean:" in text)
+    page.equal("the start", "document.querySelector('#from').value", "2024-02-02T00:00")
     page.click(".panel-card .notices button")
     page.equal("the chips", CHIPS, ["ramp"])
     page.until("its points", FIGURES, lambda rows: rows and rows[0][5] == "192")
