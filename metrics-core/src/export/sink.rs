@@ -14,12 +14,12 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
-use rustc_hash::FxHashMap;
 
 use super::source::Exported;
 use super::{ExportError, ExportFormat, ExportRequest};
 use crate::encode::csv::{push_cell, push_value};
 use crate::encode::text::{push_labels, push_time};
+use crate::model::SeededMap;
 use crate::store::{Row, SeriesId, StoreError};
 
 /// Rows that are handed to a writer at a time.
@@ -219,7 +219,7 @@ impl Words {
 /// Texts in order of their first appearance.
 #[derive(Default)]
 struct Unique {
-    numbers: FxHashMap<String, i32>,
+    numbers: SeededMap<String, i32>,
     words: Vec<String>,
 }
 

@@ -7,6 +7,7 @@ mod labels;
 mod point;
 mod query;
 mod resolution;
+mod seeded;
 mod series;
 mod timestamp;
 mod window;
@@ -19,6 +20,8 @@ pub use labels::{
 };
 pub use point::{Batch, BatchSeries, Point, PointError, Sample};
 pub use query::{Fill, FillError, GroupBy, Order, OrderError, Per, QueryRequest};
+pub(crate) use seeded::SeededMap;
+
 pub use resolution::{DurationError, Resolution, format_duration_micros, parse_duration_micros};
 pub use series::{SeriesInfo, SeriesKey};
 pub use timestamp::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, Timestamp, TimestampError};

@@ -1,8 +1,6 @@
 //! Points and batches of points. A value of these types has passed validation: there is no other way to make one.
 
-use rustc_hash::FxHashMap;
-
-use super::{LabelError, Labels, MetricName, SeriesKey, Timestamp, TimestampError};
+use super::{LabelError, Labels, MetricName, SeededMap, SeriesKey, Timestamp, TimestampError};
 
 /// What is wrong with a point.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -115,7 +113,7 @@ pub struct Sample {
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     series: Vec<SeriesKey>,
-    ids: FxHashMap<SeriesKey, BatchSeries>,
+    ids: SeededMap<SeriesKey, BatchSeries>,
     samples: Vec<Sample>,
 }
 

@@ -3,13 +3,13 @@
 use std::cmp::Ordering;
 
 use promql_parser::parser::token::{self, TokenType};
-use rustc_hash::FxHashMap;
 
 use super::budget::Budget;
 use super::error::PromqlError;
 use super::numbers::{self, Mean, Sum, Variance};
 use super::plan::Node;
 use super::value::{ABSENT, Merged, Metric, Series, is_absent};
+use crate::model::SeededMap;
 
 /// Which labels tell groups apart.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Aggregation {
     }
 
     fn groups(&self, series: &[Series]) -> Vec<Group> {
-        let mut places: FxHashMap<Metric, usize> = FxHashMap::default();
+        let mut places: SeededMap<Metric, usize> = SeededMap::default();
         let mut groups: Vec<Group> = Vec::new();
         for (place, series) in series.iter().enumerate() {
             let group = *places.entry(self.grouping.key(&series.metric)).or_insert_with_key(|key| {
@@ -226,7 +226,7 @@ impl Aggregation {
         budget: &Budget,
     ) -> Result<Vec<Series>, PromqlError> {
         let mut merged = Merged::new(steps, budget);
-        let mut counts: FxHashMap<u64, (f64, f64)> = FxHashMap::default();
+        let mut counts: SeededMap<u64, (f64, f64)> = SeededMap::default();
         for group in groups {
             for step in 0..steps {
                 counts.clear();

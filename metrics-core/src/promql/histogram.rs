@@ -1,10 +1,9 @@
 //! Quantiles of classic histograms: series of cumulative counts, told apart by the label `le`.
 
-use rustc_hash::FxHashMap;
-
 use super::budget::Budget;
 use super::error::PromqlError;
 use super::value::{Merged, Metric, Series, is_absent};
+use crate::model::SeededMap;
 
 /// The label with a bucket's upper bound.
 const BOUND_LABEL: &str = "le";
@@ -26,7 +25,7 @@ pub(crate) fn quantiles(
     budget: &Budget,
 ) -> Result<Vec<Series>, PromqlError> {
     let mut histograms: Vec<(Metric, Vec<(f64, usize)>)> = Vec::new();
-    let mut places: FxHashMap<Metric, usize> = FxHashMap::default();
+    let mut places: SeededMap<Metric, usize> = SeededMap::default();
     for (place, series) in series.iter().enumerate() {
         let Some(upper) = bound(series.metric.get(BOUND_LABEL)) else { continue };
         let key = Metric { labels: series.metric.labels.except(&[BOUND_LABEL.to_owned()]), ..series.metric.clone() };

@@ -6,6 +6,7 @@ use super::budget::Budget;
 use super::error::PromqlError;
 use super::operator::{Operator, SetOperator};
 use super::value::{ABSENT, Merged, Metric, Series, is_absent, merge};
+use crate::model::SeededMap;
 
 /// How many series of a side may belong to one of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +41,7 @@ impl Matching {
 
     /// Numbers the keys of both sides alike.
     fn keys(&self, left: &[Series], right: &[Series]) -> (Vec<usize>, Vec<usize>, Vec<Metric>) {
-        let mut numbers: FxHashMap<Metric, usize> = FxHashMap::default();
+        let mut numbers: SeededMap<Metric, usize> = SeededMap::default();
         let mut keys = Vec::new();
         let mut number = |series: &Series| {
             *numbers.entry(self.key(&series.metric)).or_insert_with_key(|key| {

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use rustc_hash::FxHashMap;
-
 use super::budget::Budget;
 use super::error::PromqlError;
-use crate::model::{LabelError, Labels, MetricName};
+use crate::model::{LabelError, Labels, MetricName, SeededMap};
 
 /// The label in which PromQL shows a metric's name.
 pub const NAME_LABEL: &str = "__name__";
@@ -136,14 +134,14 @@ pub(crate) enum Value {
 /// Puts series together that have the same labels, which must not have samples at the same step.
 pub(crate) struct Merged<'a> {
     series: Vec<Series>,
-    places: FxHashMap<Metric, usize>,
+    places: SeededMap<Metric, usize>,
     steps: usize,
     budget: &'a Budget,
 }
 
 impl<'a> Merged<'a> {
     pub(crate) fn new(steps: usize, budget: &'a Budget) -> Self {
-        Self { series: Vec::new(), places: FxHashMap::default(), steps, budget }
+        Self { series: Vec::new(), places: SeededMap::default(), steps, budget }
     }
 
     /// The place of the series with these labels.
@@ -176,7 +174,7 @@ impl<'a> Merged<'a> {
 
 /// Puts all of these series together.
 pub(crate) fn merge(all: Vec<Series>) -> Result<Vec<Series>, PromqlError> {
-    let mut places: FxHashMap<Metric, usize> = FxHashMap::default();
+    let mut places: SeededMap<Metric, usize> = SeededMap::default();
     let mut merged: Vec<Series> = Vec::with_capacity(all.len());
     for series in all {
         let Some(&place) = places.get(&series.metric) else {

@@ -1,8 +1,6 @@
 //! Every series, in memory: ids, names, labels, and what is asked most often of them.
 
-use rustc_hash::FxHashMap;
-
-use crate::model::{LabelFilter, Labels, MetricName, SeriesInfo, SeriesKey, Timestamp};
+use crate::model::{LabelFilter, Labels, MetricName, SeededMap, SeriesInfo, SeriesKey, Timestamp};
 use crate::rollup::earlier;
 
 /// A series' number: the metric's number in the upper half, the series' place within its metric in the lower.
@@ -79,8 +77,8 @@ pub(crate) struct Selection {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     metrics: Vec<MetricEntry>,
-    metric_ids: FxHashMap<MetricName, u32>,
-    series_ids: FxHashMap<SeriesKey, SeriesId>,
+    metric_ids: SeededMap<MetricName, u32>,
+    series_ids: SeededMap<SeriesKey, SeriesId>,
     points: u64,
 }
 

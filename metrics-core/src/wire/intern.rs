@@ -1,9 +1,7 @@
 //! Series by the bytes that spelled them: a row of a known series costs no allocation and no validation.
 
-use rustc_hash::FxHashMap;
-
 use super::error::RowFault;
-use crate::model::{Batch, BatchSeries, SeriesKey};
+use crate::model::{Batch, BatchSeries, SeededMap, SeriesKey};
 
 /// Most series in one batch that a decoder makes: it bounds what a body of many short names may take in memory.
 pub const MAX_BATCH_SERIES: usize = 1_000_000;
@@ -29,7 +27,7 @@ const MAX_SPELLINGS: usize = 65_536;
 pub(super) struct SeriesCache {
     last: Vec<u8>,
     last_series: Option<BatchSeries>,
-    spellings: FxHashMap<Box<[u8]>, Known>,
+    spellings: SeededMap<Box<[u8]>, Known>,
     /// How many batches came before.
     batch: u64,
     room: SeriesRoom,

@@ -12,7 +12,7 @@ use super::keys::{IdempotencyKey, Keys};
 use super::maintenance::Maintenance;
 use super::queue::{Job, Queue, WriteJob};
 use super::ticket::{Receipt, Reply};
-use crate::model::SeriesKey;
+use crate::model::{MetricName, SeededMap, SeriesKey};
 use crate::store::{Commit, Row, SeriesId, Store, StoreError, StoredKey};
 use crate::watch::{Changes, Spans};
 
@@ -58,11 +58,11 @@ pub(crate) struct Committer {
 struct Group {
     commit: Commit,
     /// Series that the commit adds.
-    new_series: FxHashMap<SeriesKey, SeriesId>,
+    new_series: SeededMap<SeriesKey, SeriesId>,
     /// Series that the commit adds to each metric, known or new.
     new_ordinals: FxHashMap<u32, u32>,
-    new_metrics: FxHashMap<crate::model::MetricName, u32>,
-    new_keys: FxHashMap<IdempotencyKey, u64>,
+    new_metrics: SeededMap<MetricName, u32>,
+    new_keys: SeededMap<IdempotencyKey, u64>,
     replies: Vec<(Reply, Receipt)>,
 }
 

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::error::WriteError;
+use crate::model::SeededMap;
 use crate::store::StoredKey;
 
 /// Longest idempotency key.
@@ -35,7 +34,7 @@ impl IdempotencyKey {
 /// The keys that are remembered, oldest first to go.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
-    points: FxHashMap<IdempotencyKey, u64>,
+    points: SeededMap<IdempotencyKey, u64>,
     by_age: VecDeque<(i64, IdempotencyKey)>,
 }
 

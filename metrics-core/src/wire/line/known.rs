@@ -1,9 +1,7 @@
 //! The series of lines by how they are spelled, so that lines of known series are neither parsed nor copied.
 
-use rustc_hash::FxHashMap;
-
 use super::cursor::is_special;
-use crate::model::{BatchSeries, LabelError, Labels, MetricName, SeriesKey};
+use crate::model::{BatchSeries, LabelError, Labels, MetricName, SeededMap, SeriesKey};
 use crate::wire::error::{RowFault, excerpt};
 
 /// Most measurement-and-tags, and most fields of them, that are remembered before all is forgotten.
@@ -28,9 +26,9 @@ pub(super) struct KnownSeries {
     last: SourceId,
     last_spelling: Vec<u8>,
     sources: Vec<Source>,
-    by_spelling: FxHashMap<Box<[u8]>, SourceId>,
+    by_spelling: SeededMap<Box<[u8]>, SourceId>,
     /// By the bytes of the source's id and the field's key.
-    by_field: FxHashMap<Box<[u8]>, BatchSeries>,
+    by_field: SeededMap<Box<[u8]>, BatchSeries>,
     key: Vec<u8>,
 }
 
