@@ -116,7 +116,7 @@ class App {
     byId("add-panel").addEventListener("click", () => this.addPanel());
     const slide = () => {
       if (this.isTold) for (const panel of this.panels) panel.slide();
-      const { bounds } = this;
+      const { bounds } = this.selected;
       const step = bounds ? (bounds.to - bounds.from) / this.selected.charts.width : 0;
       setTimeout(slide, Math.max(SLIDE_MIN_MS, Math.min(step, 60_000)));
     };

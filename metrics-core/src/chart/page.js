@@ -6,6 +6,8 @@ const svg = document.querySelector("svg");
 const tip = document.querySelector("output");
 const [left, right, top_, bottom] = data.edges;
 const hidden = new Set();
+/** A point further than this share of the chart from the time pointed at is none of it. */
+const REACH = 1 / 50;
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", timeZone: data.zone });
 const number = (value) => Number(value.toPrecision(6)).toLocaleString();
@@ -32,18 +34,24 @@ function show(event) {
   const scale = svg.viewBox.baseVal.width / box.width;
   const x = (event.clientX - box.left) * scale;
   if (x < left || x > right) return leave();
-  const at = data.from + ((x - left) / (right - left)) * (data.to - data.from);
-  line.setAttribute("d", `M${x} ${top_}V${bottom}`);
-  const rows = data.curves.flatMap((curve, index) => {
-    if (hidden.has(index) || curve.points.length === 0) return [];
-    const [, value, low, high] = nearest(curve.points, at);
+  const span = data.to - data.from;
+  const pointed = data.from + ((x - left) / (right - left)) * span;
+  const found = data.curves
+    .filter(({ points }, index) => !hidden.has(index) && points.length > 0)
+    .map(({ label, points }) => ({ label, point: nearest(points, pointed) }))
+    .filter(({ point }) => Math.abs(point[0] - pointed) <= span * REACH);
+  if (found.length === 0) return leave();
+  const away = ({ point }) => Math.abs(point[0] - pointed);
+  const [at] = found.reduce((a, b) => (away(b) < away(a) ? b : a)).point;
+  line.setAttribute("d", `M${left + ((at - data.from) / span) * (right - left)} ${top_}V${bottom}`);
+  const rows = found.map(({ label, point: [, value, low, high] }) => {
     const row = document.createElement("div");
     const band = low === undefined ? "" : ` (${number(low)} to ${number(high)})`;
-    row.textContent = `${curve.label}: ${number(value)}${band}`;
-    return [row];
+    row.textContent = `${label}: ${number(value)}${band}`;
+    return row;
   });
   const head = document.createElement("strong");
-  head.textContent = clock.format(at);
+  head.textContent = `${clock.format(at)} ${data.zone}`;
   tip.replaceChildren(head, ...rows);
   tip.hidden = false;
   const wide = tip.offsetWidth;
