@@ -27,6 +27,7 @@ pub(crate) struct Launch {
     /// A program with its arguments that starts the server, such as a tracer.
     pub(crate) through: Vec<OsString>,
     pub(crate) environment: Vec<(String, OsString)>,
+    log: PathBuf,
 }
 
 impl Launch {
@@ -37,6 +38,7 @@ impl Launch {
             options: Vec::new(),
             through: Vec::new(),
             environment: Vec::new(),
+            log: store.with_extension("log"),
         }
     }
 
@@ -57,7 +59,13 @@ impl Launch {
 
     /// Where the server's log of this store is gathered, over all of its starts.
     pub(crate) fn log(&self) -> PathBuf {
-        self.store.with_extension("log")
+        self.log.clone()
+    }
+
+    /// Gathers the log elsewhere than beside the store.
+    pub(crate) fn log_to(mut self, log: PathBuf) -> Self {
+        self.log = log;
+        self
     }
 
     /// Any command of the program, in an environment that holds nothing for it.
@@ -167,11 +175,6 @@ impl Server {
         let _ = self.child.kill();
         self.child.wait()?;
         Ok(())
-    }
-
-    /// Whether it has ended, and how.
-    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
     }
 
     /// Waits for the end for so long.

@@ -75,14 +75,7 @@ impl Ledger {
         self.posts.values().filter(|post| post.acknowledged).map(|post| post.count).sum()
     }
 
-    /// The post that a number belongs to.
-    pub(crate) fn post_of(&self, number: u64) -> Option<&Post> {
-        let (_, post) = self.posts.range(..=number).next_back()?;
-        (number < post.first + post.count).then_some(post)
-    }
-
-    /// As it was when only so many of the acknowledgements, in their order, had been given: for images of the past.
-    /// Posts that came later are open.
+    /// As it was when only these posts had been acknowledged: for images of the past. Others are open.
     pub(crate) fn at(&self, acknowledged: &std::collections::BTreeSet<u64>) -> BTreeMap<u64, Post> {
         let mut posts = self.posts.clone();
         for post in posts.values_mut() {
@@ -98,12 +91,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn posts_follow_each_other_and_are_found_by_their_numbers() {
+    fn posts_follow_each_other_and_acknowledgements_are_written_down() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut ledger = Ledger::create(&folder.path().join("acks")).expect("a file");
         let (a, b) = (ledger.open(1), ledger.open(6));
         assert_eq!((a.first, a.count, b.first, b.count), (0, 4, 4, 8));
-        assert_eq!([0, 3, 4, 11, 12].map(|n| ledger.post_of(n).map(|post| post.first)), [Some(0), Some(0), Some(4), Some(4), None]);
         ledger.acknowledge(4).expect("writes");
         assert_eq!(ledger.acknowledged_points(), 8);
         assert_eq!(std::fs::read_to_string(folder.path().join("acks")).expect("reads"), "4\n");

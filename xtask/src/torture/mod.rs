@@ -2,15 +2,28 @@
 //! with what the server had acknowledged.
 
 mod clients;
+mod clock;
+mod damage;
+mod disk;
+mod files;
+mod inject;
 mod kills;
 mod ledger;
+mod migration;
+mod namespace;
 mod phases;
 mod points;
+mod power;
 mod report;
+mod space;
+mod stop;
 mod store;
+mod trace;
+mod tracer;
 mod verify;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -47,6 +60,19 @@ pub(crate) struct Args {
     binary: BinaryArgs,
 }
 
+impl Args {
+    /// The same arguments for another process, with the server that is built by now.
+    fn again(&self, program: &Path) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["torture".into(), "--server".into(), program.into()];
+        words.extend(["--seed".into(), self.seed.to_string().into()]);
+        words.extend(self.kills.iter().flat_map(|kills| ["--kills".into(), kills.to_string().into()]));
+        words.extend(self.only.iter().flat_map(|only| ["--only".into(), only.into()]));
+        words.extend(self.quick.then(|| "--quick".into()));
+        words.extend(self.out.iter().flat_map(|out| ["--out".into(), out.into()]));
+        words
+    }
+}
+
 /// What every scenario gets.
 pub(crate) struct Context {
     /// The server's program.
@@ -68,7 +94,17 @@ impl Context {
 /// A scenario: its name, and how it is run. It gives a tally for each of its parts.
 type Scenario = (&'static str, fn(&Context) -> anyhow::Result<Vec<(String, Tally)>>);
 
-const SCENARIOS: [Scenario; 1] = [("kills", kills::run)];
+const SCENARIOS: [Scenario; 9] = [
+    ("kills", kills::run),
+    ("migration", migration::run),
+    ("stop", stop::run),
+    ("files", files::run),
+    ("clock", clock::run),
+    ("space", space::run),
+    ("damage", damage::run),
+    ("power", power::run),
+    ("inject", inject::run),
+];
 
 fn scenario_name(text: &str) -> Result<String, String> {
     let names = || SCENARIOS.iter().map(|(name, _)| *name);
@@ -81,6 +117,12 @@ fn scenario_name(text: &str) -> Result<String, String> {
 /// Runs the command; true when nothing was lost and nothing failed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     let program = args.binary.find()?;
+    if !namespace::is_inside() {
+        if let Some(passed) = namespace::enter(&args.again(&program))? {
+            return Ok(passed);
+        }
+        say("there is no way to mount here: what needs it is not run");
+    }
     let folder = tempfile::Builder::new().prefix("torture-").tempdir()?;
     let mut tallies = Vec::new();
     let chosen = SCENARIOS.iter().filter(|(name, _)| args.only.is_empty() || args.only.iter().any(|only| only == name));

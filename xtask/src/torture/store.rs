@@ -22,8 +22,14 @@ pub(crate) struct Store {
 impl Store {
     /// A new store in a folder of its own.
     pub(crate) fn create(program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        Self::create_at(program, &folder.join("m.duckdb"), folder)
+    }
+
+    /// A new store whose log and ledger stand in another folder than its file.
+    pub(crate) fn create_at(program: &Path, store: &Path, folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let launch = Launch::new(program, &folder.join("m.duckdb"))
+        let launch = Launch::new(program, store)
+            .log_to(folder.join("m.log"))
             .options(["--memory-limit", "64MiB", "--log-level", "warn"])
             .options(RETENTION);
         let ledger = Ledger::create(&folder.join("acknowledged"))?;
