@@ -1,7 +1,8 @@
 //! A disk that keeps what was synced, and of the rest whatever it likes: none, all, some sectors.
 //!
-//! Names are on it when their folder was synced; of later changes of names it keeps the first few, in order, as a
-//! journal does. Bytes are on it when their file was; of later ones it keeps any sectors of any write.
+//! Bytes are on it when their file was synced; of later ones it keeps any sectors of any write. Changes of names are in
+//! the file system's journal, as with ext4, XFS and btrfs: any sync takes those along that came before it, and of later
+//! ones it keeps the first few, in order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,6 +53,15 @@ enum NameChange {
     Removed(String),
 }
 
+/// What a sync covers, as of its beginning.
+#[derive(Debug)]
+struct Sync {
+    /// The file (none: the folder), and how many of its later changes.
+    file: Option<(FileId, usize)>,
+    /// Changes of names since the start.
+    names: usize,
+}
+
 /// How much of what was not synced a disk kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -75,8 +85,10 @@ pub(crate) struct Disk {
     names: BTreeMap<String, FileId>,
     settled_names: BTreeMap<String, FileId>,
     later_names: Vec<NameChange>,
-    /// Syncs under way: the file (none: the folder), and how many of the later changes they cover.
-    syncs: BTreeMap<u64, (Option<FileId>, usize)>,
+    /// Changes of names that were settled so far.
+    named: usize,
+    /// Syncs under way.
+    syncs: BTreeMap<u64, Sync>,
 }
 
 impl Disk {
@@ -98,11 +110,8 @@ impl Disk {
                 }
             }
             Event::SyncBegins { path, call } => {
-                let sync = match self.names.get(path) {
-                    Some(id) => (Some(*id), self.files[*id].later.len()),
-                    None => (None, self.later_names.len()),
-                };
-                self.syncs.insert(*call, sync);
+                let file = self.names.get(path).map(|id| (*id, self.files[*id].later.len()));
+                self.syncs.insert(*call, Sync { file, names: self.named + self.later_names.len() });
             }
             Event::SyncEnds { call, .. } => self.sync(*call),
             Event::Unlink { path } => {
@@ -138,20 +147,16 @@ impl Disk {
     }
 
     fn sync(&mut self, call: u64) {
-        match self.syncs.remove(&call) {
-            Some((Some(id), covered)) => {
-                let File { settled, later, .. } = &mut self.files[id];
-                // Another sync of the same file may have ended before.
-                let covered = covered.min(later.len());
-                later.drain(..covered).for_each(|change| change.apply(settled));
-            }
-            Some((None, covered)) => {
-                let covered = covered.min(self.later_names.len());
-                let changes: Vec<NameChange> = self.later_names.drain(..covered).collect();
-                changes.into_iter().for_each(|change| change_name(&mut self.settled_names, change));
-            }
-            None => {}
+        let Some(Sync { file, names }) = self.syncs.remove(&call) else { return };
+        if let Some((id, covered)) = file {
+            let File { settled, later, .. } = &mut self.files[id];
+            // Another sync of the same file may have ended before.
+            let covered = covered.min(later.len());
+            later.drain(..covered).for_each(|change| change.apply(settled));
         }
+        let changes: Vec<NameChange> = self.later_names.drain(..names.saturating_sub(self.named)).collect();
+        self.named += changes.len();
+        changes.into_iter().for_each(|change| change_name(&mut self.settled_names, change));
     }
 
     /// Writes what a power cut now would leave into a folder, under the files' own last names.
@@ -252,13 +257,13 @@ mod tests {
         assert_eq!(left(&events, Kept::Nothing), []);
         assert_eq!(left(&events, Kept::All), [("a".into(), b"one".to_vec())]);
         events.extend(sync("/t/a", 1));
-        assert_eq!(left(&events, Kept::Nothing), [], "its name is not on the disk yet");
-        events.extend(sync("/t", 2));
         events.push(write("/t/a", b"two"));
         assert_eq!(left(&events, Kept::Nothing), [("a".into(), b"one".to_vec())]);
         events.push(Event::Unlink { path: "/t/a".into() });
         assert_eq!(left(&events, Kept::Nothing), [("a".into(), b"one".to_vec())]);
         assert_eq!(left(&events, Kept::All), []);
+        events.extend(sync("/t", 2));
+        assert_eq!(left(&events, Kept::Nothing), []);
     }
 
     #[test]
@@ -266,7 +271,6 @@ mod tests {
         let mut events = vec![Event::Open { path: "/t/a".into(), truncated: false }, write("/t/a", b"one")];
         let [begins, ends] = sync("/t/a", 1);
         events.extend([begins, write("/t/a", b"two"), ends]);
-        events.extend(sync("/t", 2));
         assert_eq!(left(&events, Kept::Nothing), [("a".into(), b"one".to_vec())]);
     }
 
