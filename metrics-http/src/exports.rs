@@ -261,6 +261,10 @@ impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         match error {
             ExportError::TooLarge { .. } => Self::malformed(error.to_string()),
+            ExportError::DiskFull(_) => Self::no_space(error.to_string()),
+            ExportError::Store(error) if error.is_out_of_space() => {
+                Self::no_space("there is no room on the disk for the export: make some, or ask for less")
+            }
             ExportError::Closed => Self::closing(),
             error => {
                 tracing::error!(%error, "an export failed");

@@ -24,6 +24,9 @@ pub(crate) const JSON: &str = "application/json";
 /// Seconds after which a refused client may try again.
 const RETRY_AFTER_S: u64 = 1;
 
+/// The same for a disk that is full: somebody has to do something first.
+const RETRY_AFTER_FULL_S: u64 = 10;
+
 /// An answer with a body.
 pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl Into<Content>) -> Reply {
     let mut reply = Response::new(body.into());
@@ -106,6 +109,19 @@ impl Failure {
     pub(crate) fn overloaded(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Overloaded, message)
             .with(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S))
+    }
+
+    /// 507: the disk is full; it may go better once somebody made room.
+    pub(crate) fn no_space(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, Reason::NoSpace, message)
+            .with(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_FULL_S))
+    }
+
+    /// 503: the store failed, and the process is about to end.
+    pub(crate) fn failed() -> Self {
+        let message = "the store failed and takes no more writes until it is opened again: whether this one is stored is \
+            unknown, repeat it with the same Idempotency-Key";
+        Self { reason: Reason::Failed, ..Self::overloaded(message) }
     }
 
     /// 503: the store does not take anything any more.
@@ -224,7 +240,7 @@ fn rpc_code(status: StatusCode) -> u32 {
         StatusCode::NOT_FOUND => 5,
         StatusCode::METHOD_NOT_ALLOWED => 12,
         StatusCode::TOO_MANY_REQUESTS => 8,
-        StatusCode::SERVICE_UNAVAILABLE => 14,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => 14,
         StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => 4,
         status if status.is_client_error() => 3,
         _ => 13,
@@ -251,7 +267,9 @@ fn influx_code(status: StatusCode) -> &'static str {
         StatusCode::PAYLOAD_TOO_LARGE => "request too large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported media type",
         StatusCode::TOO_MANY_REQUESTS => "too many requests",
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "unavailable",
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT | StatusCode::INSUFFICIENT_STORAGE => {
+            "unavailable"
+        }
         status if status.is_client_error() => "invalid",
         _ => "internal error",
     }
@@ -304,7 +322,12 @@ impl From<WriteError> for Failure {
             WriteError::SeriesLimit { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, Reason::SeriesLimit, message),
             WriteError::TooLarge { .. } => Self::too_large(message),
             WriteError::Key => Self::malformed(format!("header Idempotency-Key: {message}")),
-            WriteError::KeyLimit { .. } | WriteError::Backlog { .. } => Self::overloaded(message),
+            WriteError::KeyLimit { .. } | WriteError::Backlog { .. } | WriteError::LogFull { .. } => {
+                Self::overloaded(message)
+            }
+            WriteError::TooManyLabels { .. } => Self::malformed(message),
+            WriteError::DiskFull(_) | WriteError::NoRoom(_) => Self::no_space(message),
+            WriteError::Store(_) => Self::failed(),
             WriteError::Closed => Self::closing(),
             error => {
                 tracing::error!(%error, "a write failed");
@@ -330,6 +353,9 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Closed => Self::closing(),
+            QueryError::TimedOut { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::QueryTimeout, error.to_string())
+            }
             QueryError::Store(error) => {
                 tracing::error!(%error, "a query failed");
                 Self::internal()
