@@ -175,7 +175,9 @@ impl Exports {
             Err(_) => {
                 self.forget_idle(SESSION);
                 Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-                    Failure::overloaded("other exports take all room that is set apart for them: try again in a moment")
+                    Failure::overloaded(
+                        "other exports take all room that is set apart for them (--max-exports): try again in a moment",
+                    )
                 })?
             }
         };

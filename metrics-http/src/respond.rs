@@ -100,6 +100,16 @@ impl Failure {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge, message)
     }
 
+    /// 414 or 431: the request's address, or its head as a whole.
+    pub(crate) fn large_head(is_address: bool, limit_bytes: usize) -> Self {
+        let (status, what) = match is_address {
+            true => (StatusCode::URI_TOO_LONG, "address is"),
+            false => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "line and headers are"),
+        };
+        let message = format!("the request's {what} longer than {limit_bytes} bytes (--header-limit)");
+        Self::new(status, Reason::TooLarge, message)
+    }
+
     /// 415.
     pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::Unsupported, message)
@@ -140,7 +150,10 @@ impl Failure {
 
     /// 408; the connection is not used again.
     pub(crate) fn slow(timeout: Duration) -> Self {
-        let message = format!("the body did not arrive in time: {} s and what its size allows", timeout.as_secs_f64());
+        let message = format!(
+            "the body did not arrive in time: {} s (--body-timeout) and what its size allows",
+            timeout.as_secs_f64()
+        );
         Self::new(StatusCode::REQUEST_TIMEOUT, Reason::Slow, message)
             .with(CONNECTION, HeaderValue::from_static("close"))
     }
@@ -148,7 +161,7 @@ impl Failure {
     /// 504: nobody knows how it ended.
     pub(crate) fn unknown_outcome(timeout: Duration) -> Self {
         let message = format!(
-            "the write was not confirmed within {} s, and may or may not be stored: repeat it with the same Idempotency-Key",
+            "the write was not confirmed within {} s (--commit-timeout), and may or may not be stored: repeat it with the same Idempotency-Key",
             timeout.as_secs_f64()
         );
         Self::new(StatusCode::GATEWAY_TIMEOUT, Reason::CommitTimeout, message)
