@@ -77,7 +77,7 @@ impl ExportRequest {
 #[non_exhaustive]
 pub enum ExportError {
     /// It would take more than [`ExportRequest::limit_bytes`].
-    #[error("the export takes more than {limit_bytes} bytes: narrow it by name, labels or time")]
+    #[error("the export takes more than {limit_bytes} bytes (--export-limit): narrow it by name, labels or time")]
     TooLarge {
         /// The bound.
         limit_bytes: u64,
