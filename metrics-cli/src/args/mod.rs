@@ -1,6 +1,7 @@
 //! What the command line takes.
 
 mod file;
+mod limits;
 mod store;
 mod values;
 mod window;
@@ -15,6 +16,7 @@ use metrics_core::chart::Theme;
 use metrics_core::wire::line::Precision;
 
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
+pub(crate) use limits::LimitArgs;
 pub(crate) use store::StoreArgs;
 pub(crate) use window::WindowArgs;
 
@@ -125,9 +127,6 @@ pub(crate) struct ServeArgs {
     /// Write this machine's CPU, memory, disk and network figures every 5 s
     #[arg(long)]
     pub(crate) collect: bool,
-    /// Most streams of events (/v1/stream) at a time
-    #[arg(long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) max_streams: u16,
     /// Open the chart page in the browser
     #[arg(long)]
     pub(crate) open: bool,
@@ -144,6 +143,8 @@ pub(crate) struct ServeArgs {
     /// Further host name under which the server may be called (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use metrics_core::{Options, RetentionRule};
 
+use super::values::{count, size_bytes};
 use crate::output::WrongUsage;
 
 /// What these options stand under in the help.
@@ -28,26 +29,34 @@ pub(crate) struct StoreArgs {
     read_cache: Option<u64>,
     /// Threads that DuckDB uses for one statement [env: METRICS_THREADS] [default: the machine's
     /// cores, at most 8]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     threads: Option<usize>,
-    /// Where DuckDB spills, at most 16GiB [env: METRICS_TEMP_DIRECTORY] [default: beside the store's
-    /// file, with .tmp appended]
+    /// Where DuckDB spills [env: METRICS_TEMP_DIRECTORY] [default: beside the store's file, with .tmp
+    /// appended]
     #[arg(long, value_name = "FOLDER", help_heading = HEADING)]
     temp_directory: Option<PathBuf>,
+    /// Most that spilling may take on disk, and no more than is free at the start less --min-free-disk
+    /// [env: METRICS_TEMP_LIMIT] [default: 16GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size_bytes, help_heading = HEADING)]
+    temp_limit: Option<u64>,
+    /// Space on the disk that writes, merges, exports and backups leave free; under it writes are refused with 507 until
+    /// there is more; 0 does not look [env: METRICS_MIN_FREE_DISK] [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size_bytes, help_heading = HEADING)]
+    min_free_disk: Option<u64>,
     /// Size of the write-ahead log at which it is moved into the file; a longer one makes opening after a crash
-    /// slower [env: METRICS_WAL_LIMIT] [default: 256MiB]
+    /// slower, and at four times as much writes are refused with 503 [env: METRICS_WAL_LIMIT] [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = wal_bytes, help_heading = HEADING)]
     wal_limit: Option<u64>,
     /// Most series; a write that would make more is refused [env: METRICS_MAX_SERIES] [default: 1000000]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     max_series: Option<usize>,
     /// Points kept in memory, 16 bytes each, before they are sorted into a chunk [env: METRICS_HEAD_POINTS]
     /// [default: 2000000]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     head_points: Option<usize>,
     /// Most points that one query reads where rollups cannot answer; a query of more is refused
     /// [env: METRICS_MAX_POINTS_PER_QUERY] [default: 20000000]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     max_points_per_query: Option<usize>,
     /// How long points and rollups of which metrics are kept, such as 'cpu*: raw=30d, minute=365d'
     /// (repeatable; the first rule whose pattern takes a metric counts; tiers: raw minute quarter hour day). The store
@@ -66,7 +75,7 @@ impl StoreArgs {
         let env = |key: &str| env(key).filter(|value| !value.is_empty());
         let usual = Options::default();
         let bytes = |given, key, parse, usual| setting(given, &env, key, parse).map(|set| set.unwrap_or(usual));
-        let count = |given, key, usual| setting(given, &env, key, at_least_one).map(|set| set.unwrap_or(usual));
+        let number = |given, key, usual| setting(given, &env, key, count).map(|set| set.unwrap_or(usual));
         let rules = Some(self.retention).filter(|rules| !rules.is_empty());
         Ok(Options {
             memory_limit_bytes: bytes(
@@ -76,12 +85,19 @@ impl StoreArgs {
                 usual.memory_limit_bytes,
             )?,
             read_cache_bytes: bytes(self.read_cache, "METRICS_READ_CACHE", size_bytes, usual.read_cache_bytes)?,
-            threads: count(self.threads, "METRICS_THREADS", usual.threads)?,
+            threads: number(self.threads, "METRICS_THREADS", usual.threads)?,
             temp_directory: self.temp_directory.or_else(|| env("METRICS_TEMP_DIRECTORY").map(PathBuf::from)),
+            temp_limit_bytes: bytes(self.temp_limit, "METRICS_TEMP_LIMIT", size_bytes, usual.temp_limit_bytes)?,
+            min_free_disk_bytes: bytes(
+                self.min_free_disk,
+                "METRICS_MIN_FREE_DISK",
+                size_bytes,
+                usual.min_free_disk_bytes,
+            )?,
             wal_limit_bytes: bytes(self.wal_limit, "METRICS_WAL_LIMIT", wal_bytes, usual.wal_limit_bytes)?,
-            max_series: count(self.max_series, "METRICS_MAX_SERIES", usual.max_series)?,
-            head_points: count(self.head_points, "METRICS_HEAD_POINTS", usual.head_points)?,
-            max_raw_rows: count(self.max_points_per_query, "METRICS_MAX_POINTS_PER_QUERY", usual.max_raw_rows)?,
+            max_series: number(self.max_series, "METRICS_MAX_SERIES", usual.max_series)?,
+            head_points: number(self.head_points, "METRICS_HEAD_POINTS", usual.head_points)?,
+            max_raw_rows: number(self.max_points_per_query, "METRICS_MAX_POINTS_PER_QUERY", usual.max_raw_rows)?,
             retention: setting(rules, &env, "METRICS_RETENTION", rules_of)?.unwrap_or_default(),
             ..usual
         })
@@ -97,6 +113,8 @@ impl StoreArgs {
             ("--read-cache", self.read_cache.is_some()),
             ("--threads", self.threads.is_some()),
             ("--temp-directory", self.temp_directory.is_some()),
+            ("--temp-limit", self.temp_limit.is_some()),
+            ("--min-free-disk", self.min_free_disk.is_some()),
             ("--wal-limit", self.wal_limit.is_some()),
             ("--max-series", self.max_series.is_some()),
             ("--head-points", self.head_points.is_some()),
@@ -128,23 +146,6 @@ fn setting<T>(
     parse(&text).map(Some).map_err(|error| WrongUsage(format!("{key}=\"{text}\": {error}")))
 }
 
-/// A size such as `512MiB`; without a unit, bytes.
-fn size_bytes(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(unit_at);
-    let unit = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1_u64 << 40,
-        _ => return Err("a size is required, such as 512MiB or 4GiB".into()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "a size is required, such as 512MiB or 4GiB")?;
-    number.checked_mul(unit).ok_or_else(|| "this is more than there are bytes".into())
-}
-
 fn memory_bytes(text: &str) -> Result<u64, String> {
     match size_bytes(text)? {
         few if few < LEAST_MEMORY_BYTES => Err("at least 64MiB is required".into()),
@@ -156,13 +157,6 @@ fn wal_bytes(text: &str) -> Result<u64, String> {
     match size_bytes(text)? {
         few if few < LEAST_WAL_BYTES => Err("at least 1MiB is required".into()),
         bytes => Ok(bytes),
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.trim().parse() {
-        Ok(0) | Err(_) => Err("a whole number from 1 on is required".into()),
-        Ok(number) => Ok(number),
     }
 }
 
@@ -195,14 +189,19 @@ mod tests {
         line.store.options(|key| env.get(key).map(OsString::from))
     }
 
-    fn figures(options: &Options) -> ([u64; 2], [usize; 4]) {
+    fn figures(options: &Options) -> ([u64; 4], [usize; 4]) {
         (
-            [options.memory_limit_bytes, options.wal_limit_bytes],
+            [
+                options.memory_limit_bytes,
+                options.wal_limit_bytes,
+                options.temp_limit_bytes,
+                options.min_free_disk_bytes,
+            ],
             [options.threads, options.max_series, options.head_points, options.max_raw_rows],
         )
     }
 
-    const LINE: [&str; 16] = [
+    const LINE: [&str; 20] = [
         "--memory-limit",
         "1GiB",
         "--wal-limit",
@@ -217,10 +216,14 @@ mod tests {
         "90",
         "--temp-directory",
         "/spill",
+        "--temp-limit",
+        "5GiB",
+        "--min-free-disk",
+        "6MiB",
         "--retention",
         "cpu*: raw=30d, minute=365d",
     ];
-    const ENV: [(&str, &str); 8] = [
+    const ENV: [(&str, &str); 10] = [
         ("METRICS_MEMORY_LIMIT", "128mib"),
         ("METRICS_WAL_LIMIT", "2097152"),
         ("METRICS_THREADS", "1"),
@@ -228,6 +231,8 @@ mod tests {
         ("METRICS_HEAD_POINTS", "3"),
         ("METRICS_MAX_POINTS_PER_QUERY", "4"),
         ("METRICS_TEMP_DIRECTORY", "/elsewhere"),
+        ("METRICS_TEMP_LIMIT", "7"),
+        ("METRICS_MIN_FREE_DISK", "0"),
         ("METRICS_RETENTION", "a: raw=1d; b: day=2d"),
     ];
 
@@ -235,7 +240,7 @@ mod tests {
     fn options_reach_the_engine_and_go_before_the_environment() {
         for env in [&[][..], &ENV] {
             let options = options(&LINE, env).expect("valid");
-            assert_eq!(figures(&options), ([1 << 30, 32 << 20], [3, 500, 7_000, 90]));
+            assert_eq!(figures(&options), ([1 << 30, 32 << 20, 5 << 30, 6 << 20], [3, 500, 7_000, 90]));
             assert_eq!(options.temp_directory, Some(PathBuf::from("/spill")));
             let [rule] = &options.retention[..] else { panic!("one rule: {options:?}") };
             assert_eq!((rule.pattern(), rule.hour), ("cpu*", None));
@@ -246,7 +251,7 @@ mod tests {
     #[test]
     fn the_environment_reaches_the_engine() {
         let options = options(&[], &ENV).expect("valid");
-        assert_eq!(figures(&options), ([128 << 20, 2 << 20], [1, 2, 3, 4]));
+        assert_eq!(figures(&options), ([128 << 20, 2 << 20, 7, 0], [1, 2, 3, 4]));
         assert_eq!(options.temp_directory, Some(PathBuf::from("/elsewhere")));
         let patterns: Vec<&str> = options.retention.iter().map(RetentionRule::pattern).collect();
         assert_eq!(patterns, ["a", "b"]);
@@ -278,12 +283,11 @@ mod tests {
         assert_eq!((named("memory_limit"), named("wal_limit")), (usual.memory_limit_bytes, usual.wal_limit_bytes));
         let counts = ["max_series", "head_points", "max_points_per_query"].map(named);
         assert_eq!(counts, [usual.max_series, usual.head_points, usual.max_raw_rows].map(|count| count as u64));
-        let spill = format!("at most {}GiB", usual.temp_limit_bytes >> 30);
-        assert!(help("temp_directory").contains(&spill), "{}", help("temp_directory"));
+        assert_eq!((named("temp_limit"), named("min_free_disk")), (usual.temp_limit_bytes, usual.min_free_disk_bytes));
         for (id, (key, _)) in
             ["memory_limit", "wal_limit", "threads", "max_series", "head_points", "max_points_per_query"]
                 .into_iter()
-                .chain(["temp_directory", "retention"])
+                .chain(["temp_directory", "temp_limit", "min_free_disk", "retention"])
                 .zip(ENV)
         {
             assert!(help(id).contains(&format!("[env: {key}")), "{}", help(id));

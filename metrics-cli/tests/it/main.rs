@@ -3,13 +3,16 @@
 mod columnar;
 mod copies;
 mod data;
+mod disk;
 mod http;
 mod kill;
 mod kill_sdk;
 mod nab;
 mod options;
+mod overload;
 mod pictures;
 mod program;
 mod running;
 mod server;
 mod thinning;
+mod tmpfs;
