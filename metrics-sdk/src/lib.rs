@@ -69,6 +69,7 @@ mod error;
 mod key;
 mod retry;
 mod spill;
+mod tls;
 mod transport;
 mod writer;
 
