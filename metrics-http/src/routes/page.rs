@@ -9,9 +9,10 @@ use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::page::{Asset, asset};
 use crate::respond::{Failure, Reply, content};
 
-/// Scripts, styles and data come from this server alone; nothing is inline but the icon, nothing is framed.
+/// Scripts, styles and data come from this server alone; nothing is inline but the icon, nothing is framed, no form goes
+/// anywhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
-    img-src data:; frame-ancestors 'none'; base-uri 'none'";
+    img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 pub(crate) const INDEX: Operation = Operation {
     method: "GET",

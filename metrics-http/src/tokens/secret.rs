@@ -29,7 +29,7 @@ impl Secret {
         getrandom::fill(&mut *bytes).map_err(|error| TokenError::Random { reason: error.to_string() })?;
         let mut text = Zeroizing::new(String::with_capacity(64));
         text.push_str(PREFIX);
-        URL_SAFE_NO_PAD.encode_string(&*bytes, &mut text);
+        URL_SAFE_NO_PAD.encode_string(bytes.as_slice(), &mut text);
         Ok(Self(text))
     }
 
