@@ -24,9 +24,11 @@ use secret::Digest;
 /// The tokens that a server knows, read from a [`TokenFile`]. Clones share what they know: a [`reload`](Self::reload) of
 /// one is seen by all.
 #[derive(Clone)]
-pub struct Tokens {
+pub struct Tokens(Arc<Shared>);
+
+struct Shared {
     file: TokenFile,
-    known: Arc<ArcSwap<Vec<Record>>>,
+    known: ArcSwap<Vec<Record>>,
 }
 
 impl Tokens {
@@ -36,8 +38,8 @@ impl Tokens {
     /// [`TokenError`]: the file is not there, others may read it, or a line in it is no token.
     pub fn load(path: impl Into<PathBuf>) -> Result<Self, TokenError> {
         let file = TokenFile::at(path);
-        let known = Arc::new(ArcSwap::from_pointee(file.read()?));
-        Ok(Self { file, known })
+        let known = ArcSwap::from_pointee(file.read()?);
+        Ok(Self(Arc::new(Shared { file, known })))
     }
 
     /// Reads the file again; gives how many tokens there are now. Streams of a token that is gone end within
@@ -46,18 +48,18 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`]; the tokens are then those of before.
     pub fn reload(&self) -> Result<usize, TokenError> {
-        self.known.store(Arc::new(self.file.read()?));
+        self.0.known.store(Arc::new(self.0.file.read()?));
         Ok(self.count())
     }
 
     /// How many tokens there are, expired ones too.
     pub fn count(&self) -> usize {
-        self.known.load().len()
+        self.0.known.load().len()
     }
 
     /// The file that they are read from.
     pub fn path(&self) -> &Path {
-        self.file.path()
+        self.0.file.path()
     }
 
     /// The token with this secret. Every token is compared, and each in the same time, so that nothing is learned from how
@@ -68,7 +70,7 @@ impl Tokens {
     }
 
     fn info(&self, digest: &Digest) -> Option<TokenInfo> {
-        let known = self.known.load();
+        let known = self.0.known.load();
         let (mut place, mut found) = (0_u64, Choice::from(0));
         for (at, record) in known.iter().enumerate() {
             let same = record.digest.matches(digest);
