@@ -13,8 +13,11 @@ use crate::harness::{Answer, Server, request};
 
 const POINT: &[u8] = br#"{"name":"cpu","value":1}"#;
 
-/// Every operation with its scope and what is sent to it: a route that is not in here fails the test below.
-const OPERATIONS: &[(&str, &str, Option<Scope>, &str, &[u8])] = &[
+/// Method, path, the scope that it needs, and content type and body of what is sent to it.
+type Operation = (&'static str, &'static str, Option<Scope>, &'static str, &'static [u8]);
+
+/// Every operation there is: one that is not in here fails the test below.
+const OPERATIONS: &[Operation] = &[
     ("GET", "/", None, "", b""),
     ("GET", "/page/{file}", None, "", b""),
     ("GET", "/ping", None, "", b""),
