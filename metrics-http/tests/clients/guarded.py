@@ -42,6 +42,7 @@ class Guarded:
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
             + ["-days", "2", "-subj", "/CN=metrics", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+            + ["-addext", "basicConstraints=critical,CA:FALSE"]
             + ["-keyout", str(folder / "key.pem"), "-out", str(self.certificate)],
             check=True,
             capture_output=True,
@@ -76,6 +77,7 @@ class Guarded:
             check=False,
         )
         found = re.search(r'"value":([-\d.]+)', done.stdout)
+        self.told = done.stderr
         return float(found[1]) if done.returncode == 0 and found else None
 
     def until(self, name, accept):
@@ -85,7 +87,7 @@ class Guarded:
             if value is not None and accept(value):
                 return
             time.sleep(0.5)
-        raise AssertionError(f"{name} is {self.latest(name)} after {PATIENCE_S} s")
+        raise AssertionError(f"{name} is {self.latest(name)} after {PATIENCE_S} s: {self.told}")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -108,7 +110,7 @@ def check_curl_with_and_without_a_token(server):
     assert curl(server, *bearer["write"], *point)[0] == 201
     assert curl(server, "-u", f"anyone:{server.tokens['read']}", f"{server.url}/v1/latest")[0] == 200
     assert curl(server, f"{server.url}/health")[0] == 200
-    assert server.latest("curl_value") == 4, server.latest("curl_value")
+    assert server.latest("curl_value") == 4, server.told
 
 
 def check_prometheus_scrapes_and_writes_with_a_token(server):
