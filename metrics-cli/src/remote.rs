@@ -57,7 +57,7 @@ pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
         ClientError::Refused { status: 401, .. } => {
             Some("put the token into the variable METRICS_TOKEN, or name a file that holds it with --token-from")
         }
-        ClientError::Connect { reason, .. } if reason.contains("certificate") => {
+        ClientError::Connect { reason, .. } if reason.contains("must be named to be trusted") => {
             Some("name the certificate of the authority that signed the server's with --ca-cert")
         }
         _ => None,

@@ -6,7 +6,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 
 use crate::ClientError;
 
@@ -31,6 +31,18 @@ pub(crate) fn connector(
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// What would help against a certificate that is not believed.
+pub(crate) fn advice(why: &CertificateError) -> &'static str {
+    // The name of this one stands in an error of another crate.
+    if format!("{why:?}").contains("CaUsedAsEndEntity") {
+        return "; it is the certificate of an authority: the server needs one of its own, made with CA:FALSE";
+    }
+    match why {
+        CertificateError::UnknownIssuer => "; the authority of a private certificate must be named to be trusted",
+        _ => "",
+    }
 }
 
 fn named(pem: &[u8]) -> Result<RootCertStore, ClientError> {

@@ -154,8 +154,8 @@ impl Transport {
     fn lost(&self, error: &legacy::Error) -> ClientError {
         let cause = root(error);
         let (url, mut reason) = (self.url.clone(), cause.to_string());
-        if cause.downcast_ref().is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_))) {
-            reason.push_str("; the authority of a private certificate must be named to be trusted");
+        if let Some(rustls::Error::InvalidCertificate(why)) = cause.downcast_ref() {
+            reason.push_str(tls::advice(why));
         }
         if error.is_connect() {
             let kind = cause.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind);

@@ -125,6 +125,12 @@ fn commands_speak_tls_to_a_server_whose_authority_they_know() {
     let program = Program::new();
     certificate(&program);
     let secret = token(&program, "all", "admin");
+    let mut authority = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    program.file("ca.pem", &authority.self_signed(&key).expect("a certificate").pem());
+    program.file("ca-key.pem", &key.serialize_pem());
+    restrict(&program, "ca-key.pem", 0o600);
     let mut server = Server::start(&program, "--token-file tokens --tls-cert cert.pem --tls-key key.pem");
     let url = server.url.clone();
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
@@ -138,6 +144,15 @@ fn commands_speak_tls_to_a_server_whose_authority_they_know() {
     assert!(latest.stdout.contains("cpu") && latest.code == Some(0), "{latest:?}");
     let plain = run_as(&program, &secret, &format!("list --url {}", url.replace("https", "http")));
     assert!(plain.code == Some(1) && plain.stderr.contains("https://"), "{plain:?}");
+
+    // What people make first: a certificate of an authority.
+    let other = Program::new();
+    for name in ["ca.pem", "ca-key.pem"] {
+        std::fs::copy(program.path(name), other.path(name)).expect("copied");
+    }
+    let misled = Server::start(&other, "--tls-cert ca.pem --tls-key ca-key.pem");
+    let refused = program.run(&format!("list --url {} --ca-cert ca.pem", misled.url));
+    assert!(refused.code == Some(1) && refused.stderr.contains("CA:FALSE"), "{refused:?}");
 
     // A new certificate, while the server runs.
     let old = std::fs::read_to_string(program.path("cert.pem")).expect("readable");
