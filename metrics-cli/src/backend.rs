@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::args::{StoreArgs, TargetArgs};
 use crate::output::WrongUsage;
+use crate::remote::Remote;
 
 /// The file that is used where none is named.
 const DEFAULT_FILE: &str = "metrics.duckdb";
@@ -25,7 +26,7 @@ pub(crate) enum Target {
     /// A store's file.
     File(PathBuf),
     /// A server's address.
-    Server(String),
+    Server(Remote),
 }
 
 impl Target {
@@ -34,15 +35,16 @@ impl Target {
     /// # Errors
     /// [`WrongUsage`] when both options are given.
     pub(crate) fn of(args: TargetArgs, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, WrongUsage> {
+        let server = |url: String| Self::Server(Remote { url, args: args.remote.clone() });
         let named = |key: &str| env(key).filter(|value| !value.is_empty());
         Ok(match (args.db, args.url) {
             (Some(_), Some(_)) => {
                 return Err(WrongUsage("--db and --url cannot be used together: name a file or a server".into()));
             }
             (Some(file), None) => Self::File(file),
-            (None, Some(url)) => Self::Server(url),
+            (None, Some(url)) => server(url),
             (None, None) => match (named("METRICS_URL"), named("METRICS_DB")) {
-                (Some(url), _) => Self::Server(url.to_string_lossy().into_owned()),
+                (Some(url), _) => server(url.to_string_lossy().into_owned()),
                 (None, Some(file)) => Self::File(file.into()),
                 (None, None) => Self::File(DEFAULT_FILE.into()),
             },
@@ -101,9 +103,9 @@ impl Backend {
     ) -> anyhow::Result<Self> {
         Ok(match target {
             Target::File(file) => Self::File(open_file(file, access, store.options(env)?).await?),
-            Target::Server(url) => {
+            Target::Server(remote) => {
                 store.refuse_for_server()?;
-                Self::Server(Client::new(url.as_str()).map_err(|error| WrongUsage(format!("--url: {error}")))?)
+                Self::Server(remote.client(env)?)
             }
         })
     }
@@ -251,9 +253,14 @@ impl<'a> Upload<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::RemoteArgs;
 
     fn args(db: Option<&str>, url: Option<&str>) -> TargetArgs {
-        TargetArgs { db: db.map(PathBuf::from), url: url.map(String::from) }
+        TargetArgs { db: db.map(PathBuf::from), url: url.map(String::from), remote: RemoteArgs::default() }
+    }
+
+    fn server(url: &str) -> Target {
+        Target::Server(Remote { url: url.into(), args: RemoteArgs::default() })
     }
 
     #[test]
@@ -262,8 +269,8 @@ mod tests {
         let db_only = |key: &str| (key == "METRICS_DB").then(|| OsString::from("e.duckdb"));
         let file = |name: &str| Target::File(name.into());
         assert_eq!(Target::of(args(Some("a"), None), both).expect("valid"), file("a"));
-        assert_eq!(Target::of(args(None, Some("http://a")), both).expect("valid"), Target::Server("http://a".into()));
-        assert_eq!(Target::of(args(None, None), both).expect("valid"), Target::Server("http://e".into()));
+        assert_eq!(Target::of(args(None, Some("http://a")), both).expect("valid"), server("http://a"));
+        assert_eq!(Target::of(args(None, None), both).expect("valid"), server("http://e"));
         assert_eq!(Target::of(args(None, None), db_only).expect("valid"), file("e.duckdb"));
         assert_eq!(Target::of(args(None, None), |_| None).expect("valid"), file("metrics.duckdb"));
         assert_eq!(Target::of(args(None, None), |_| Some(OsString::new())).expect("valid"), file("metrics.duckdb"));

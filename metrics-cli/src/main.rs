@@ -12,6 +12,7 @@ mod latency;
 mod output;
 mod plot;
 mod png;
+mod remote;
 mod screen;
 mod signal;
 mod simulator;
@@ -27,7 +28,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use metrics_core::{Engine, Options, Timestamp};
-use metrics_sdk::Client;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -68,6 +68,9 @@ fn main() -> ExitCode {
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             note(format_args!("error: {error:#}"));
+            if let Some(advice) = remote::advice(&error) {
+                note(advice);
+            }
             ExitCode::from(match error {
                 error if error.is::<WrongUsage>() => WRONG_USAGE,
                 error if error.is::<StoreFailed>() => STORE_FAILED,
@@ -106,6 +109,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
     match cli.command {
         Command::Completions { shell } => commands::docs::completions(shell)?,
         Command::Man { command } => commands::docs::man(command.as_deref())?,
+        Command::Token(args) => commands::token::run(args.command)?,
         Command::Serve(args) => {
             commands::serve::check_address(&args)?;
             let (file, options) = (Target::file(target, variable)?, args.store.clone().options(variable)?);
@@ -190,8 +194,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
 
 /// Refuses a file, which nobody else writes while this process has it.
 fn refuse_file(target: &TargetArgs, why: &str) -> Result<(), WrongUsage> {
-    let named = TargetArgs { db: target.db.clone(), url: target.url.clone() };
-    match Target::of(named, variable)? {
+    match Target::of(target.clone(), variable)? {
         Target::Server(_) => Ok(()),
         Target::File(_) => Err(WrongUsage(format!("{why}: name it with --url, such as http://127.0.0.1:8080"))),
     }
@@ -204,9 +207,9 @@ fn variable(key: &str) -> Option<OsString> {
 async fn sql(args: &SqlArgs, target: TargetArgs) -> anyhow::Result<()> {
     let statement = commands::sql::statement(args)?;
     match Target::of(target, variable)? {
-        Target::Server(url) => {
+        Target::Server(remote) => {
             args.store.refuse_for_server()?;
-            let client = Client::new(url).map_err(|error| WrongUsage(format!("--url: {error}")))?;
+            let client = remote.client(variable)?;
             commands::sql::on_server(args, &statement, &client).await
         }
         Target::File(file) => {

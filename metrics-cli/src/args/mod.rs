@@ -1,5 +1,6 @@
 //! What the command line takes.
 
+mod access;
 mod file;
 mod limits;
 mod store;
@@ -15,6 +16,7 @@ use metrics_core::MetricName;
 use metrics_core::chart::Theme;
 use metrics_core::wire::line::Precision;
 
+pub(crate) use access::{AccessArgs, RemoteArgs, TokenArgs, TokenCommand};
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
 pub(crate) use limits::LimitArgs;
 pub(crate) use store::StoreArgs;
@@ -47,7 +49,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TargetArgs {
     /// The store's file [env: METRICS_DB] [default: metrics.duckdb]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
@@ -55,6 +57,8 @@ pub(crate) struct TargetArgs {
     /// A running server, such as http://127.0.0.1:8080 [env: METRICS_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) remote: RemoteArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -104,6 +108,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Drop what retention rules do not keep
     Retain(RetainArgs),
+    /// Make, list and revoke the tokens of a server
+    Token(TokenArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -130,13 +136,13 @@ pub(crate) struct ServeArgs {
     /// Open the chart page in the browser
     #[arg(long)]
     pub(crate) open: bool,
-    /// Listen on an address that other machines reach, although nobody has to prove who they are
+    /// Listen on an address that other machines reach although there is no --token-file: everybody may read and write
     #[arg(long)]
     pub(crate) insecure: bool,
     /// Origin whose pages may call the server, such as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors_origin: Option<String>,
-    /// Answer read-only SQL statements on /v1/sql, for everybody who may read; the store is then shut off from other
+    /// Answer read-only SQL statements on /v1/sql, where there are tokens for those with the scope sql; the store is then shut off from other
     /// files
     #[arg(long)]
     pub(crate) allow_sql: bool,
@@ -145,6 +151,8 @@ pub(crate) struct ServeArgs {
     pub(crate) allow_host: Vec<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
@@ -371,6 +379,13 @@ mod tests {
             "plot cpu --theme dark",
             "plot cpu --out x.svg --theme blue",
             "serve --max-streams 0",
+            "serve --max-wrong-tokens 0",
+            "serve --tls-cert x.pem",
+            "token",
+            "token create --name a --token-file f",
+            "token create --name a --scope reed --token-file f",
+            "token create --name a --scope read --token-file f --expires soon",
+            "token list",
             "simulate --duration x",
             "serve --listen 8080",
             "ingest",

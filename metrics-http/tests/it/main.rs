@@ -17,4 +17,6 @@ mod seed;
 mod sql;
 mod stop;
 mod stream;
+mod tls;
+mod tokens;
 mod writes;
