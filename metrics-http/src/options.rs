@@ -97,7 +97,7 @@ pub struct ServerOptions {
     pub tokens: Option<Tokens>,
     /// Most wrong tokens that are answered with 401 from one address (of version 6: one /64) in 10 s; one more is
     /// answered with 429 and its connection closed. Good tokens pass all the same. Default 20; at least 1.
-    pub max_wrong_tokens: u32,
+    pub max_wrong_tokens: usize,
     /// Certificate and key by which every connection is TLS. A handshake may take [`Self::header_timeout`]. Default: none,
     /// so that tokens and points go over the network as they are.
     pub tls: Option<Tls>,
@@ -121,7 +121,7 @@ impl ServerOptions {
             ("max_streams", self.max_streams),
             ("max_queries", self.max_queries),
             ("max_exports", self.max_exports),
-            ("max_wrong_tokens", self.max_wrong_tokens as usize),
+            ("max_wrong_tokens", self.max_wrong_tokens),
             ("export_limit_bytes", usize::try_from(self.export_limit_bytes).unwrap_or(usize::MAX)),
         ];
         let times = [

@@ -18,7 +18,7 @@ const LOG_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy)]
 struct Slot {
     since: Instant,
-    count: u32,
+    count: usize,
 }
 
 struct State {
@@ -30,13 +30,13 @@ struct State {
 
 /// Counts wrong tokens by the address that they came from.
 pub(crate) struct Throttle {
-    limit: u32,
+    limit: usize,
     hasher: RandomState,
     state: Mutex<State>,
 }
 
 impl Throttle {
-    pub(crate) fn new(limit: u32, now: Instant) -> Self {
+    pub(crate) fn new(limit: usize, now: Instant) -> Self {
         let state = State { slots: vec![Slot { since: now, count: 0 }; SLOTS], unlogged: 0, logged: None };
         Self { limit, hasher: RandomState::new(), state: Mutex::new(state) }
     }

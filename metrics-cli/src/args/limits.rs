@@ -52,6 +52,9 @@ pub(crate) struct LimitArgs {
     /// Streams of events (/v1/stream) at a time; over it: 503
     #[arg(long, env = "METRICS_MAX_STREAMS", value_name = "N", default_value = "256", value_parser = count)]
     max_streams: usize,
+    /// Wrong tokens of one address in 10 s, where tokens are asked for; over it: 429, and the connection is closed
+    #[arg(long, env = "METRICS_MAX_WRONG_TOKENS", value_name = "N", default_value = "20", value_parser = count)]
+    max_wrong_tokens: usize,
     /// Queries that run at a time, the cores but at least 4 by default; others wait for --queue-timeout
     #[arg(long, env = "METRICS_MAX_QUERIES", value_name = "N", value_parser = count)]
     max_queries: Option<usize>,
@@ -134,6 +137,7 @@ impl LimitArgs {
             max_connections: self.max_connections,
             max_requests: self.max_requests,
             max_streams: self.max_streams,
+            max_wrong_tokens: self.max_wrong_tokens,
             max_queries: self.max_queries.unwrap_or(usual.max_queries),
             queue_timeout: self.queue_timeout,
             query_timeout: self.query_timeout,

@@ -35,7 +35,7 @@ fn each_bound_reaches_what_keeps_it() {
          --max-requests 8 --max-streams 9 --max-queries 10 --queue-timeout 5s --query-timeout 6s --max-windows 11 \
          --max-promql-values 12 --sql-timeout 7s --sql-rows 13 --sql-memory 14KiB --max-statements 15 --max-exports 16 \
          --export-limit 17KiB --export-lifetime 8s --queue-points 18 --batch-points 19 --commit-timeout 9s \
-         --max-labels 20 --max-keys 21 --health-timeout 10s --grace 11s",
+         --max-labels 20 --max-keys 21 --health-timeout 10s --grace 11s --max-wrong-tokens 22",
     );
     let server = limits.server();
     let sizes = [server.body_limit_bytes, server.inflated_limit_bytes, server.body_memory_bytes];
@@ -43,7 +43,7 @@ fn each_bound_reaches_what_keeps_it() {
     assert_eq!((server.body_rate_min_bytes_per_s, server.answer_rate_min_bytes_per_s), (5 << 10, 6 << 10));
     let counts = [server.max_connections, server.max_requests, server.max_streams, server.max_queries];
     assert_eq!((counts, server.max_statements, server.max_exports), ([7, 8, 9, 10], 15, 16));
-    assert_eq!(server.export_limit_bytes, 17 << 10);
+    assert_eq!((server.export_limit_bytes, server.max_wrong_tokens), (17 << 10, 22));
     let times = [
         server.header_timeout,
         server.body_timeout,

@@ -81,7 +81,6 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
         allow_hosts: args.allow_host,
         sql: args.allow_sql.then(|| args.limits.sql()),
         tokens: files.tokens,
-        max_wrong_tokens: args.access.max_wrong_tokens,
         tls: files.tls,
         ..args.limits.server()
     };
