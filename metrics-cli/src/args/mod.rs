@@ -15,11 +15,11 @@ use metrics_core::chart::Theme;
 use metrics_core::wire::line::Precision;
 
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
-pub(crate) use store::StoreArgs;
+pub(crate) use store::{HEADING as STORE_HEADING, StoreArgs};
 pub(crate) use window::WindowArgs;
 
 use crate::simulator::MOST_METRICS;
-use values::{drawing, duration, finite, interval, label, metric_name, sampling, theme};
+use values::{drawing, duration, finite, interval, label, log_filter, metric_name, sampling, theme};
 
 /// What the help ends with.
 const EXAMPLES: &str = "\
@@ -38,14 +38,26 @@ Examples:
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Least severe messages written to stderr; without it RUST_LOG decides, else warnings (serve: info)
-    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Global options")]
-    pub(crate) log_level: Option<LogLevel>,
+    /// TOML file with options: those of all commands at its top, those of one in a table of its name, such as [serve].
+    /// An option --some-name is the key some-name; the variable METRICS_SOME_NAME goes before the file, and what the
+    /// command line says before both [env: METRICS_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print what counts, as a file for --config that says where each value comes from, and do nothing else
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) print_config: bool,
+    /// Least severe messages written to stderr: error, warn, info, debug, trace or off, also for parts of the program,
+    /// such as info,metrics_http=debug; without it RUST_LOG decides, else warnings (serve: info)
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_filter, help_heading = "Global options")]
+    pub(crate) log_level: Option<String>,
+    /// How these messages are written: as text for people, or as one JSON object a line
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", help_heading = "Global options")]
+    pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TargetArgs {
     /// The store's file [env: METRICS_DB] [default: metrics.duckdb]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
@@ -53,15 +65,25 @@ pub(crate) struct TargetArgs {
     /// A running server, such as http://127.0.0.1:8080 [env: METRICS_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) url: Option<String>,
+    #[arg(skip)]
+    pub(crate) elsewhere: Elsewhere,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
+/// What is known of a target beyond the two options.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Elsewhere {
+    /// The file that the environment or the configuration names.
+    pub(crate) db: Option<PathBuf>,
+    /// The server that they name.
+    pub(crate) url: Option<String>,
+    /// An option on the command line that is about how a store's file is opened, which a server would never see.
+    pub(crate) store_option: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -376,6 +398,9 @@ mod tests {
             "query",
             "list --format xml",
             "list --threads 0",
+            "list --log-level inof",
+            "list --log-level metrics_http=loud",
+            "list --log-format xml",
             "list --memory-limit 1MiB",
             "list --retention cpu",
             "export",
