@@ -11,6 +11,7 @@ mod glob;
 mod ingest;
 mod latency;
 mod log;
+mod notify;
 mod output;
 mod plot;
 mod png;
@@ -96,7 +97,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Completions { shell } => commands::docs::completions(shell)?,
         Command::Man { command } => commands::docs::man(command.as_deref())?,
         Command::Serve(args) => {
-            commands::serve::check_address(&args)?;
+            commands::serve::check(&args)?;
             let (file, options) = (Target::file(target)?, args.store.clone().options());
             commands::serve::run(args, &file, options).await?;
         }
@@ -150,8 +151,19 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             return on_file(target, args.store.clone(), check).await;
         }
         Command::Backup(args) => {
-            let backup = async |engine: &Engine| commands::backup::run(&args, engine).await;
-            on_file(target, args.store.clone(), backup).await?;
+            let to = Target::of(target.clone())?;
+            match (commands::backup::file(&args, &to)?, to) {
+                (Some(file), _) => {
+                    let backup = async |engine: &Engine| commands::backup::of_file(file, engine).await;
+                    on_file(target, args.store, backup).await?;
+                }
+                (None, Target::Server(url)) => commands::backup::of_server(url).await?,
+                (None, Target::File(_)) => unreachable!("a file's backup has a name"),
+            }
+        }
+        Command::Health(args) => {
+            let why = "health is about a running server";
+            commands::health::run(&args, server(target, why)?).await?;
         }
         Command::Restore(args) => {
             let (file, options) = (Target::file(target)?, args.store.clone().options());
@@ -179,8 +191,13 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
 
 /// Refuses a file, which nobody else writes while this process has it.
 fn refuse_file(target: &TargetArgs, why: &str) -> Result<(), WrongUsage> {
-    match Target::of(target.clone())? {
-        Target::Server(_) => Ok(()),
+    server(target.clone(), why).map(drop)
+}
+
+/// The server that a command needs.
+fn server(target: TargetArgs, why: &str) -> Result<String, WrongUsage> {
+    match Target::of(target)? {
+        Target::Server(url) => Ok(url),
         Target::File(_) => Err(WrongUsage(format!("{why}: name it with --url, such as http://127.0.0.1:8080"))),
     }
 }

@@ -64,6 +64,7 @@ struct Inner {
 #[derive(Debug)]
 struct Limits {
     batch_points: usize,
+    queue_points: usize,
 }
 
 /// Figures of a store and of what was done with it since it was opened.
@@ -88,6 +89,8 @@ pub struct Stats {
     pub read_cache_bytes: u64,
     /// Points that wait for their commit.
     pub queue_points: u64,
+    /// Most that may wait, [`Options::queue_points`].
+    pub queue_limit_points: u64,
     /// Commits since the store was opened.
     pub commits: u64,
     /// Microseconds spent in these commits.
@@ -137,7 +140,7 @@ impl Engine {
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
             thread.map_err(|error| OpenError::store(path)(StoreError::new("cannot start a thread", error)))
         };
-        let limits = Limits { batch_points: store.options.batch_points };
+        let limits = Limits { batch_points: store.options.batch_points, queue_points: store.options.queue_points };
         let threads = vec![
             spawn("metrics-commit", Box::new(move || committer.run()))?,
             spawn("metrics-tidy", Box::new(move || tidy.run(&tidied)))?,
@@ -300,6 +303,7 @@ impl Engine {
             wal_bytes,
             read_cache_bytes: store.read_cache_bytes(),
             queue_points: self.inner.queue.len() as u64,
+            queue_limit_points: self.inner.limits.queue_points as u64,
             commits: figures.commits.load(Ordering::Relaxed),
             commit_us: figures.commit_us.load(Ordering::Relaxed),
             committed_points: figures.points.load(Ordering::Relaxed),

@@ -35,6 +35,7 @@
 
 mod access;
 mod app;
+mod backups;
 mod body;
 mod compress;
 mod connection;
@@ -42,6 +43,9 @@ mod content;
 mod events;
 mod exports;
 mod figures;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inflate;
 mod limits;
 mod negotiate;
@@ -50,10 +54,12 @@ mod options;
 mod page;
 mod process;
 mod range;
+mod requests;
 mod respond;
 mod router;
 mod routes;
 mod server;
 
+pub use backups::BackupOptions;
 pub use options::ServerOptions;
 pub use server::serve;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::backups;
 use crate::connection::{Answer, PacedStream, Progress};
 use crate::limits::open_files_limit;
 use crate::options::ServerOptions;
-use crate::router;
+use crate::router::{self, Ends};
 
 /// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -29,13 +29,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 65\r\n\
     retry-after: 1\r\nconnection: close\r\n\r\n{\"message\":\"too many connections at once: try again in a moment\"}";
 
-/// Serves an engine on a listener until `shutdown` resolves; then accepts nothing more, ends idle connections, lets
+/// Serves an engine on a listener until `shutdown` resolves; then says so on `/ready`, goes on for
+/// [`ServerOptions::drain`], and after that accepts nothing more, ends idle connections, lets
 /// requests finish within [`ServerOptions::grace`], drops those that do not, and returns. The engine stays open.
 ///
 /// Needs a tokio runtime with its I/O and time drivers.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] when an option is unusable; the listener's error when it has no address.
+/// [`io::ErrorKind::InvalidInput`] when an option is unusable; the listener's error when it has no address; that of the
+/// folder for backups when it cannot be used.
 /// A failed accept is logged and tried again.
 pub async fn serve(
     engine: Engine,
@@ -44,17 +46,22 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let grace = options.grace;
+    let (drain, grace) = (options.drain, options.grace);
     let app = Arc::new(App::new(engine, options)?);
     let room = Arc::new(Semaphore::new(connection_limit(app.options.max_connections)));
     let connections = TaskTracker::new();
     let abandon = CancellationToken::new();
-    let mut shutdown = pin!(shutdown);
+    let mut stopped = pin!(async {
+        shutdown.await;
+        app.drain.cancel();
+        tokio::time::sleep(drain).await;
+    });
+    tokio::spawn(backups::on_schedule(Arc::clone(&app)));
     tracing::info!(%address, "listening");
     loop {
         let accepted = tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            () = &mut stopped => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -116,14 +123,14 @@ impl Connection {
 
     async fn serve(&self, stream: TcpStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?.ip();
+        let ends = Ends { local: stream.local_addr()?.ip(), peer: stream.peer_addr()?.ip() };
         let options = &self.app.options;
         let progress = Arc::new(Progress::default());
         let stream = PacedStream::new(stream, Arc::clone(&progress), options.header_timeout, options.answer_timeout);
         let service = service_fn(|request| {
             progress.ask();
             let (app, progress) = (Arc::clone(&self.app), Arc::clone(&progress));
-            async move { Ok::<_, Infallible>(answer(&app, local, request, progress).await) }
+            async move { Ok::<_, Infallible>(answer(&app, ends, request, progress).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -144,11 +151,11 @@ impl Connection {
 
 async fn answer(
     app: &Arc<App>,
-    local: IpAddr,
+    ends: Ends,
     request: hyper::Request<hyper::body::Incoming>,
     progress: Arc<Progress>,
 ) -> hyper::Response<Answer> {
-    router::answer(app, local, request).await.map(|body| Answer::new(body, progress))
+    router::answer(app, ends, request).await.map(|body| Answer::new(body, progress))
 }
 
 #[cfg(test)]

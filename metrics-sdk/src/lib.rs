@@ -72,7 +72,7 @@ mod spill;
 mod transport;
 mod writer;
 
-pub use answer::{Latest, Receipt};
+pub use answer::{Backup, Latest, Receipt};
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use download::{ExportSelection, SqlFormat};

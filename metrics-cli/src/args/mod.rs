@@ -6,6 +6,7 @@ mod values;
 mod window;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub(crate) use store::{HEADING as STORE_HEADING, StoreArgs};
 pub(crate) use window::WindowArgs;
 
 use crate::simulator::MOST_METRICS;
-use values::{drawing, duration, finite, interval, label, log_filter, metric_name, sampling, theme};
+use values::{drawing, duration, finite, interval, label, log_filter, metric_name, sampling, schedule, theme};
 
 /// What the help ends with.
 const EXAMPLES: &str = "\
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Show how much the store holds
     Stats(StatsArgs),
+    /// Ask a running server whether it is well: exit code 0 when it is
+    Health(HealthArgs),
     /// Compare every rollup with the points that it sums up
     Check(CheckArgs),
     /// Copy the store into a new file, which is a store itself
@@ -166,8 +169,34 @@ pub(crate) struct ServeArgs {
     /// Further host name under which the server may be called (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
+    /// Folder for backups of the store, made where it is not there: on the schedule of --backup-every, and when
+    /// `backup --url` asks
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// Time from one backup to the next, such as 24h, also over restarts; without it backups are made when asked only
+    #[arg(long, value_name = "DURATION", value_parser = schedule)]
+    pub(crate) backup_every: Option<Duration>,
+    /// How many backups are kept; the oldest go
+    #[arg(long, value_name = "N", default_value = "7")]
+    pub(crate) backup_keep: NonZeroUsize,
+    /// Open each backup and compare its rollups with its points before it counts
+    #[arg(long)]
+    pub(crate) backup_check: bool,
+    /// How long requests are still taken after the signal to stop, while /ready says 503: time for a load balancer
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(crate) drain: Duration,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Ask whether the server takes writes and answers reads, not only whether its store answers
+    #[arg(long)]
+    pub(crate) ready: bool,
+    /// How long it may take to answer
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval)]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -392,6 +421,8 @@ mod tests {
             "plot cpu --theme dark",
             "plot cpu --out x.svg --theme blue",
             "serve --max-streams 0",
+            "serve --backup-keep 0",
+            "serve --backup-dir x --backup-every 10ms",
             "simulate --duration x",
             "serve --listen 8080",
             "ingest",

@@ -47,6 +47,14 @@ pub(super) fn sampling(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// An interval at which a store is copied.
+pub(super) fn schedule(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_secs(1) => Err("at least 1s is required".into()),
+        long => Ok(long),
+    }
+}
+
 /// An interval at which a terminal is drawn.
 pub(super) fn drawing(text: &str) -> Result<Duration, String> {
     match duration(text)? {

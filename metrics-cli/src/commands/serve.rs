@@ -1,7 +1,7 @@
 //! `serve`: the HTTP server.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::task::{Context as TaskContext, Poll};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_core::{Engine, Options, SqlLimits};
-use metrics_http::ServerOptions;
+use metrics_http::{BackupOptions, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -18,8 +18,8 @@ use crate::args::ServeArgs;
 use crate::backend::{Access, Backend, open_file};
 use crate::collector::Collector;
 use crate::output::{WrongUsage, print};
-use crate::signal;
 use crate::simulator::Simulator;
+use crate::{notify, signal};
 
 /// What `--simulate` writes.
 const SIMULATED_METRICS: usize = 20;
@@ -29,11 +29,14 @@ const SIMULATED_INTERVAL: Duration = Duration::from_millis(300);
 /// Time between two samples of `--collect`.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Refuses what would let strangers in unasked.
+/// Refuses what would let strangers in unasked, and a schedule for nothing.
 ///
 /// # Errors
-/// [`WrongUsage`] for an address that other machines reach.
-pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
+/// [`WrongUsage`] for an address that other machines reach, and for backups without a folder.
+pub(crate) fn check(args: &ServeArgs) -> Result<(), WrongUsage> {
+    if args.backup_every.is_some() && args.backup_dir.is_none() {
+        return Err(WrongUsage("--backup-every needs --backup-dir, the folder that backups go into".into()));
+    }
     let ip = args.listen.ip().to_canonical();
     if ip.is_loopback() || args.insecure {
         return Ok(());
@@ -47,6 +50,7 @@ pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
 /// Serves until the first SIGINT or SIGTERM, then finishes what was begun and closes the store.
 pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> anyhow::Result<()> {
     options.sql = args.allow_sql;
+    options.backup_directory.clone_from(&args.backup_dir);
     let stopped = signal::first()?;
     // The port before the file: a second server on the same port must not leave a new store behind.
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -56,23 +60,32 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
     if let Err(error) = print(format!("listening on {url}\n").as_bytes()) {
         tracing::warn!("nobody reads that this server listens on {url}: {error}");
     }
+    notify::ready(&url);
+    let watchdog = notify::watch(&engine);
     if args.open {
         open_page(&page_url(address));
     }
     let simulation = args.simulate.then(|| Sideline::simulation(engine.clone()));
     let collection = args.collect.then(|| Sideline::collection(engine.clone())).transpose()?;
+    let backups = args.backup_dir.clone().map(|folder| backups(&args, folder));
     let options = ServerOptions {
         cors_origin: args.cors_origin,
         allow_hosts: args.allow_host,
         max_streams: usize::from(args.max_streams),
         sql: args.allow_sql.then(SqlLimits::default),
+        backups,
+        drain: args.drain,
         ..ServerOptions::default()
     };
     let served = metrics_http::serve(engine.clone(), listener, options, async {
         // A sender that is gone has no signal to give any more: that ends the server too.
         let _ = stopped.await;
+        notify::stopping();
     })
     .await;
+    if let Some(watchdog) = watchdog {
+        watchdog.abort();
+    }
     for sideline in simulation.into_iter().chain(collection) {
         sideline.stop().await;
     }
@@ -80,6 +93,12 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
     let closed = Backend::File(engine).close().await;
     served.context("the server failed")?;
     closed
+}
+
+fn backups(args: &ServeArgs, folder: PathBuf) -> BackupOptions {
+    let mut backups = BackupOptions::new(folder);
+    (backups.every, backups.keep, backups.check) = (args.backup_every, args.backup_keep, args.backup_check);
+    backups
 }
 
 /// Metrics made inside this process.
@@ -157,26 +176,17 @@ fn open_page(url: &str) {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
-    use crate::args::StoreArgs;
+    use crate::args::{Cli, Command};
 
     #[test]
     fn only_loopback_is_served_unasked() {
-        let check = |listen: &str, insecure| {
-            let listen = listen.parse().expect("an address");
-            let args = ServeArgs {
-                listen,
-                insecure,
-                simulate: false,
-                collect: false,
-                max_streams: 1,
-                open: false,
-                allow_sql: false,
-                cors_origin: None,
-                allow_host: vec![],
-                store: StoreArgs::default(),
-            };
-            check_address(&args).is_ok()
+        let check = |listen: &str, insecure: bool| {
+            let line = ["metrics-cli", "serve", "--listen", listen].into_iter().chain(insecure.then_some("--insecure"));
+            let Command::Serve(args) = Cli::parse_from(line).command else { panic!("a server") };
+            super::check(&args).is_ok()
         };
         assert!(check("127.0.0.1:0", false) && check("[::1]:80", false) && check("[::ffff:127.0.0.1]:80", false));
         assert!(!check("0.0.0.0:80", false) && !check("[::]:80", false) && !check("192.168.1.7:80", false));

@@ -7,6 +7,8 @@ mod http;
 mod kill;
 mod kill_sdk;
 mod nab;
+#[cfg(unix)]
+mod operation;
 mod options;
 mod pictures;
 mod program;

@@ -18,7 +18,13 @@ impl Server {
     }
 
     pub(crate) fn start_at(program: &Program, address: &str, options: &str) -> Self {
-        let mut command = program.command(&format!("serve --listen {address} {options}"));
+        Self::start_with(program, &format!("serve --listen {address} {options}"), &[])
+    }
+
+    /// Runs a line, with variables.
+    pub(crate) fn start_with(program: &Program, line: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = program.command(line);
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();

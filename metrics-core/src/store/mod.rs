@@ -59,7 +59,7 @@ pub(crate) use transfer::whole_or_absent;
 use chunk_writer::Rollups;
 use error::During;
 use head::HeadId;
-use ownership::beside;
+pub(crate) use ownership::beside;
 use read_cache::ReadCache;
 use snapshot::Current;
 

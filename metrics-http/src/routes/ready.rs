@@ -1,0 +1,63 @@
+//! `/ready`: whether the server may be sent requests, and what stands in the way.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use super::health;
+use crate::app::App;
+use crate::openapi::{Answer, Group, Operation, Schema};
+use crate::respond::{JSON, Reply, serialized};
+
+pub(crate) const READY: Operation = Operation {
+    method: "GET",
+    id: "ready",
+    group: Group::Server,
+    summary: "The server takes writes and answers reads.",
+    text: "What stands in the way is named. From the moment that the server is told to stop it is not ready.",
+    params: &[],
+    takes: &[],
+    gives: &[
+        Answer { status: 200, text: "It does.", kinds: &[(JSON, Schema::Named("Health"))] },
+        Answer {
+            status: 503,
+            text: "It does not: the resources that are down say why.",
+            kinds: &[(JSON, Schema::Named("Health"))],
+        },
+    ],
+};
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    resources: [health::Resource; 3],
+}
+
+/// `GET /ready`.
+pub(crate) async fn ready(app: &Arc<App>) -> Reply {
+    let server = if app.drain.is_cancelled() { "the server is stopping" } else { "" };
+    let resources = [
+        health::Resource::new("server", server),
+        health::Resource::new("database", health::store(app).await),
+        health::Resource::new("queue", queue(app).await),
+    ];
+    let (code, status) = match resources.iter().all(health::Resource::is_up) {
+        true => (StatusCode::OK, "up"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "down"),
+    };
+    serialized(code, &Readiness { status, resources })
+}
+
+/// What keeps writes from being taken although the store is well.
+async fn queue(app: &Arc<App>) -> &'static str {
+    let engine = app.engine.clone();
+    let (begun, limit) = (Instant::now(), app.options.health_timeout);
+    let stats = tokio::time::timeout(limit, app.watchers.run(move || engine.stats())).await;
+    match stats {
+        Ok(Ok(stats)) if begun.elapsed() <= limit && stats.queue_points < stats.queue_limit_points => "",
+        Ok(Ok(_)) => "the queue of writes is full",
+        _ => "the store did not tell in time",
+    }
+}
