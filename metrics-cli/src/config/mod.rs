@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
@@ -83,12 +84,27 @@ impl From<WrongUsage> for Refused {
     }
 }
 
+/// The program's definition, where every option that may be set elsewhere names its variable.
+pub(crate) fn command() -> Command {
+    // Variables are read here and nowhere else: an empty one says nothing, and a wrong one is named.
+    let told = |arg: Arg| {
+        let Some(variable) = option::name(&arg).map(variable) else { return arg };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let arg = arg.env(Resettable::Reset);
+        if help.contains(&format!("[env: {variable}")) { arg } else { arg.help(format!("{help} [env: {variable}]")) }
+    };
+    let names: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    names.iter().fold(Cli::command().mut_args(told), |program, name| {
+        program.mut_subcommand(name, |command| command.mut_args(told))
+    })
+}
+
 /// Reads a command line, in the light of the environment and of the file that they name.
 ///
 /// # Errors
 /// [`Refused`] tells who is wrong.
 pub(crate) fn read(line: &[OsString], variables: &[(OsString, OsString)]) -> Result<Invocation, Refused> {
-    let program = Cli::command();
+    let program = command();
     let given = program.clone().try_get_matches_from(line)?;
     let (name, _) = given.subcommand().expect("a command is required");
     let command = program.find_subcommand(name).expect("it was parsed");

@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Command};
 use toml::Value;
 
 use super::Setting;
-use super::option::{check, is_flag, is_list, is_secret, name, variable};
+use super::option::{check, is_flag, is_list, is_secret, name};
 
 /// Width at which comments are broken.
 const WIDTH: usize = 100;
@@ -61,9 +61,8 @@ impl Text {
     fn option(&mut self, arg: &Arg, matches: &ArgMatches, settings: &BTreeMap<String, Setting>) {
         let Some(name) = name(arg) else { return };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let variable = variable(name);
         self.line("");
-        self.comment(&if help.contains(&variable) { help.clone() } else { format!("{help} [env: {variable}]") });
+        self.comment(&help);
         let (values, origin) = effective(arg, name, &help, matches, settings);
         let line = match values {
             Some(_) if is_secret(name) => format!("# {name} = \"...\""),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use tempfile::TempDir;
 
 use super::file::File;
 use super::option::{is_flag, is_list, options, variable};
-use super::{Invocation, Refused, read};
-use crate::args::{Cli, Command as Parsed};
+use super::{Invocation, Refused, command, read};
+use crate::args::Command as Parsed;
 use crate::backend::Target;
 use crate::output::WrongUsage;
 
@@ -33,7 +33,7 @@ fn samples(arg: &Arg) -> [String; 2] {
         "ADDR" => ["127.0.0.1:9000", "[::1]:80"],
         "SIZE" => ["256MiB", "1GiB"],
         "N" => ["7", "9"],
-        "DURATION" => ["30s", "2h"],
+        "DURATION" | "TIME" => ["30s", "2h"],
         "FILE" | "FOLDER" | "DIR" => ["/var/lib/metrics/some", "other"],
         "RULE" => ["cpu*: raw=30d, minute=365d", "*: raw=90d"],
         "ORIGIN" => ["http://localhost:3000", "*"],
@@ -80,9 +80,9 @@ fn toml(arg: &Arg, value: &str) -> String {
 }
 
 fn serve() -> (Command, Command) {
-    let program = Cli::command();
-    let command = program.find_subcommand("serve").expect("it is a command").clone();
-    (program, command)
+    let program = command();
+    let serve = program.find_subcommand("serve").expect("it is a command").clone();
+    (program, serve)
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::StatusCode;
+use metrics_core::Stats;
 use serde::Serialize;
 
 use super::health;
@@ -54,10 +55,31 @@ pub(crate) async fn ready(app: &Arc<App>) -> Reply {
 async fn queue(app: &Arc<App>) -> &'static str {
     let engine = app.engine.clone();
     let (begun, limit) = (Instant::now(), app.options.health_timeout);
-    let stats = tokio::time::timeout(limit, app.watchers.run(move || engine.stats())).await;
-    match stats {
-        Ok(Ok(stats)) if begun.elapsed() <= limit && stats.queue_points < stats.queue_limit_points => "",
-        Ok(Ok(_)) => "the queue of writes is full",
+    match tokio::time::timeout(limit, app.watchers.run(move || engine.stats())).await {
+        Ok(Ok(stats)) if begun.elapsed() <= limit => crowd(&stats),
         _ => "the store did not tell in time",
+    }
+}
+
+/// A write is refused that would pass the queue's limit, so a crowded queue stays just under it: from nine tenths on
+/// the next write may find no room.
+fn crowd(stats: &Stats) -> &'static str {
+    let crowded = stats.queue_points.saturating_mul(10) >= stats.queue_limit_points.saturating_mul(9);
+    if crowded { "the queue of writes is full" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_without_room_for_the_next_write_is_full() {
+        let crowd_of = |points| {
+            let mut stats = Stats::default();
+            (stats.queue_points, stats.queue_limit_points) = (points, 500_000);
+            crowd(&stats)
+        };
+        assert_eq!([0, 449_999].map(crowd_of), [""; 2]);
+        assert_eq!([450_000, 500_000].map(crowd_of), ["the queue of writes is full"; 2]);
     }
 }

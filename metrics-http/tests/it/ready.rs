@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use metrics_core::{Batch, Options, Point, Timestamp};
 use metrics_http::ServerOptions;
 use tokio::time::Instant;
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::Server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_ready_until_its_store_is_not() {
@@ -19,29 +18,6 @@ async fn a_server_is_ready_until_its_store_is_not() {
     let ready = server.get("/ready").await.json();
     assert_eq!((&ready["status"], &ready["resources"][1]["status"]), (&"down".into(), &"down".into()), "{ready}");
     assert_eq!(server.get("/ready").await.status, 503);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_is_named() {
-    // A larger write than the whole queue is let in when nothing else waits.
-    let store = Options { queue_points: 1, ..Options::default() };
-    let server = Server::with_store(ServerOptions::default(), store).await;
-    let points = (0..200_000).map(|i| Point::new("a", Timestamp::clamped(i), 1.0).expect("valid"));
-    let first = server.engine.try_write(points.clone().collect::<Batch>()).expect("takes");
-    let writer = server.engine.clone();
-    let second = std::thread::spawn(move || writer.write(points.collect::<Batch>()).expect("takes").wait());
-    let begun = Instant::now();
-    let named = loop {
-        let ready = server.get("/ready").await;
-        if ready.status == 503 {
-            break ready.json();
-        }
-        assert!(begun.elapsed() < PATIENCE, "the queue was never seen full");
-    };
-    assert_eq!(named["resources"][2]["message"], "the queue of writes is full", "{named}");
-    first.await.expect("stores");
-    second.join().expect("no panic").expect("stores");
-    assert_eq!(server.get("/ready").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
