@@ -33,6 +33,7 @@ use metrics_sdk::Client;
 use args::{Cli, Command, ListArgs, SqlArgs, StoreArgs, TargetArgs};
 use backend::{Access, Backend, Target};
 use commands::list::Listing;
+use commands::serve::StoreFailed;
 use output::{ReaderGone, WrongUsage, note, print};
 
 /// A third less time for a small query, and less memory that is held but not used, than with glibc's.
@@ -44,6 +45,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const FAILED: u8 = 1;
 /// Exit code of a command line that asks for what cannot be.
 const WRONG_USAGE: u8 = 2;
+/// Exit code of a server whose store failed: a supervisor is to start it anew.
+const STORE_FAILED: u8 = 3;
 
 fn main() -> ExitCode {
     let line: Vec<OsString> = env::args_os().collect();
@@ -84,7 +87,11 @@ fn ended(outcome: anyhow::Result<bool>) -> ExitCode {
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             note(format_args!("error: {error:#}"));
-            ExitCode::from(if error.is::<WrongUsage>() { WRONG_USAGE } else { FAILED })
+            ExitCode::from(match error {
+                error if error.is::<WrongUsage>() => WRONG_USAGE,
+                error if error.is::<StoreFailed>() => STORE_FAILED,
+                _ => FAILED,
+            })
         }
     }
 }

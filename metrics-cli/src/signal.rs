@@ -10,6 +10,10 @@ const INTERRUPTED: i32 = 130;
 #[cfg(unix)]
 const TERMINATED: i32 = 143;
 
+/// Number of SIGXFSZ (signal(7); the same on macOS).
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+const FILE_SIZE_SIGNAL: i32 = 25;
+
 /// Listens from now on. The receiver gets a word at the first signal; the second signal exits with 130 or 143.
 ///
 /// # Errors
@@ -23,6 +27,20 @@ pub(crate) fn first() -> io::Result<oneshot::Receiver<()>> {
         std::process::exit(signals.next().await);
     });
     Ok(receiver)
+}
+
+/// Lets a write that passes the limit of file sizes fail, in place of ending the process (SIGXFSZ).
+///
+/// # Errors
+/// What the system says when it takes no handler.
+pub(crate) fn survive_large_files() -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Nobody waits for it: that there is a handler is enough, and it stays.
+        drop(signal(SignalKind::from_raw(FILE_SIZE_SIGNAL))?);
+    }
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -12,7 +12,7 @@ use crate::export::{self, ExportError, ExportRequest};
 use crate::model::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo, Timestamp};
 use crate::promql::{self, PromqlError};
 use crate::query::{self, QueryError};
-use crate::store::{CheckReport, Doomed, OpenError, Options, SqlError, SqlLimits, Store, StoreError};
+use crate::store::{CheckReport, Doomed, Failed, Failure, OpenError, Options, SqlError, SqlLimits, Store, StoreError};
 use crate::watch::{Changes, Spans, Watch, WatchPosition};
 use crate::writer::{
     COMMIT_BUCKETS_US, CommitFigures, Committer, IdempotencyKey, Job, Maintenance, Queue, WriteError, WriteJob,
@@ -53,6 +53,7 @@ struct Inner {
     queue: Arc<Queue>,
     maintenance: Arc<Maintenance>,
     figures: Arc<CommitFigures>,
+    failure: Arc<Failure>,
     changes: Arc<Changes>,
     limits: Limits,
     path: PathBuf,
@@ -87,6 +88,8 @@ pub struct Stats {
     pub wal_bytes: u64,
     /// Bytes of rows kept in memory because they were read before, at most [`Options::read_cache_bytes`].
     pub read_cache_bytes: u64,
+    /// Bytes that are free on the disk of the file; none where the system does not tell.
+    pub disk_free_bytes: Option<u64>,
     /// Points that wait for their commit.
     pub queue_points: u64,
     /// Most that may wait, [`Options::queue_points`].
@@ -140,6 +143,7 @@ impl Engine {
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
             thread.map_err(|error| OpenError::store(path)(StoreError::new("cannot start a thread", error)))
         };
+        let failure = Arc::clone(&store.failure);
         let limits = Limits { batch_points: store.options.batch_points, queue_points: store.options.queue_points };
         let threads = vec![
             spawn("metrics-commit", Box::new(move || committer.run()))?,
@@ -149,6 +153,7 @@ impl Engine {
             queue,
             maintenance,
             figures,
+            failure,
             changes,
             limits,
             path: path.to_owned(),
@@ -198,7 +203,11 @@ impl Engine {
     /// [`QueryError`] when a bound would be passed or the store fails.
     pub fn query(&self, request: &QueryRequest) -> Result<Frame, QueryError> {
         let store = self.inner.store.read();
-        query::execute(store.as_ref().ok_or(QueryError::Closed)?, request)
+        let answer = query::execute(store.as_ref().ok_or(QueryError::Closed)?, request);
+        if let Err(QueryError::Store(error)) = &answer {
+            self.inner.failure.consider(error);
+        }
+        answer
     }
 
     /// Tells when points of some metrics (known yet or not) come or go, from now on or after a place that an earlier
@@ -227,7 +236,11 @@ impl Engine {
     pub fn sql(&self, statement: &str, limits: &SqlLimits) -> Result<SqlAnswer, SqlError> {
         // Not held while it runs: a statement that cannot be interrupted must not keep the store from closing.
         let store = self.inner.store.read().clone();
-        store.ok_or(SqlError::Closed)?.sql(statement, limits)
+        let answer = store.ok_or(SqlError::Closed)?.sql(statement, limits);
+        if let Err(SqlError::Store(error)) = &answer {
+            self.inner.failure.consider(error);
+        }
+        answer
     }
 
     /// Answers a PromQL query from everything that was written before it. Blocks while it reads.
@@ -236,7 +249,11 @@ impl Engine {
     /// [`PromqlError`] when the expression is none, a bound would be passed, or the store fails.
     pub fn promql(&self, query: &promql::Query) -> Result<promql::Answer, PromqlError> {
         let store = self.inner.store.read();
-        promql::run(store.as_ref().ok_or(QueryError::Closed)?, query)
+        let answer = promql::run(store.as_ref().ok_or(QueryError::Closed)?, query);
+        if let Err(PromqlError::Read(QueryError::Store(error))) = &answer {
+            self.inner.failure.consider(error);
+        }
+        answer
     }
 
     /// The series that any of some selectors takes and that have points in `[from, to]`, as far as their first and
@@ -274,11 +291,22 @@ impl Engine {
     /// # Errors
     /// [`StoreError`] tells why it does not.
     pub fn health(&self) -> Result<(), StoreError> {
-        if let Some(failure) = self.inner.figures.failure.lock().as_ref() {
+        if let Some(failure) = self.inner.failure.get() {
             return Err(StoreError::new("writes are refused", failure));
         }
         let store = self.inner.store.read();
-        store.as_ref().ok_or_else(closed)?.probe()
+        let answer = store.as_ref().ok_or_else(closed)?.probe();
+        if let Err(error) = &answer {
+            self.inner.failure.consider(error);
+        }
+        answer
+    }
+
+    /// Resolves with the reason when the store fails for good: from then on it takes no more writes, and most likely
+    /// answers no queries, until it is opened again, which is best done by a new process. Resolves with none when the
+    /// last clone is gone before that. (A full disk is no such failure: writes go on once there is room.)
+    pub fn failed(&self) -> Failed {
+        self.inner.failure.wait()
     }
 
     /// Figures of the store. From memory and the file's length.
@@ -302,6 +330,7 @@ impl Engine {
             file_bytes,
             wal_bytes,
             read_cache_bytes: store.read_cache_bytes(),
+            disk_free_bytes: store.space.free_bytes(),
             queue_points: self.inner.queue.len() as u64,
             queue_limit_points: self.inner.limits.queue_points as u64,
             commits: figures.commits.load(Ordering::Relaxed),
@@ -430,7 +459,12 @@ impl Inner {
         self.maintenance.stop();
         let tidied = threads.try_for_each(join);
         let store = self.store.write().take();
-        let closed = store.map_or(Ok(()), |store| store.settle());
+        // Nobody knows what a failed store's memory holds beside what is on the disk: the log is left as it is.
+        let closed = match (store, self.failure.get()) {
+            (_, Some(failure)) => Err(StoreError::new("the store had failed", failure)),
+            (None, None) => Ok(()),
+            (Some(store), None) => store.settle(),
+        };
         self.changes.close();
         committed.and(tidied).and(closed)
     }

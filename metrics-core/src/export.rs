@@ -11,7 +11,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::model::{LabelFilter, MetricName, Timestamp};
-use crate::store::{StoreError, whole_or_absent};
+use crate::store::{DiskFull, DiskSpace, StoreError, whole_or_absent};
 use sink::Sink;
 use source::Source;
 
@@ -77,11 +77,14 @@ impl ExportRequest {
 #[non_exhaustive]
 pub enum ExportError {
     /// It would take more than [`ExportRequest::limit_bytes`].
-    #[error("the export takes more than {limit_bytes} bytes: narrow it by name, labels or time")]
+    #[error("the export takes more than {limit_bytes} bytes (--export-limit): narrow it by name, labels or time")]
     TooLarge {
         /// The bound.
         limit_bytes: u64,
     },
+    /// The disk that it is written to is nearly full.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// The engine was closed before it was finished.
     #[error("the store is closed")]
     Closed,
@@ -92,10 +95,12 @@ pub enum ExportError {
 
 /// Writes an export into a new file; gives back how many points it has.
 pub(crate) fn write(stores: &Stores, path: &Path, request: &ExportRequest) -> Result<u64, ExportError> {
+    let reserve_bytes = stores.read().as_ref().map_or(0, |store| store.options.min_free_disk_bytes);
     whole_or_absent(path, |partial| {
+        let space = DiskSpace::of(path, reserve_bytes);
         let source = Source::new(stores, request)?;
         let file = File::create(partial).map_err(|error| StoreError::new("cannot export", error))?;
-        let mut sink = Sink::new(file, request, source.series())?;
+        let mut sink = Sink::new(file, request, space, source.series())?;
         source.read(|rows| sink.write(rows))?;
         sink.finish()
     })

@@ -71,8 +71,8 @@ pub use model::*;
 pub use query::QueryError;
 #[cfg(feature = "engine")]
 pub use store::{
-    CheckReport, Keep, MAX_SQL_BYTES, OpenError, Options, Ownership, RetentionError, RetentionRule, SqlError,
-    SqlLimits, StoreError,
+    CheckReport, DiskFull, Failed, Keep, MAX_SQL_BYTES, OpenError, Options, Ownership, RetentionError, RetentionRule,
+    SqlError, SqlLimits, StoreError,
 };
 #[cfg(feature = "engine")]
 pub use watch::{Change, ChangedSpan, Watch, WatchPosition, WatchPositionError, WatchTimeout};

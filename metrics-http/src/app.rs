@@ -15,8 +15,6 @@ use crate::limits::{Memory, Workers};
 use crate::options::ServerOptions;
 use crate::router::Router;
 
-/// Statements that run at a time.
-const STATEMENTS: usize = 2;
 /// Exports that are made at a time.
 const EXPORTERS: usize = 2;
 /// Checks of the store at a time.
@@ -69,12 +67,12 @@ impl App {
             router: Router::new(),
             figures: Figures::new(),
             memory: Memory::new(options.body_memory_bytes),
-            readers: Workers::new(options.max_queries, options.queue_timeout),
-            coders: Workers::new(coders, options.queue_timeout),
-            statements: Workers::new(STATEMENTS, options.queue_timeout),
-            exporters: Workers::new(EXPORTERS, options.queue_timeout),
+            readers: Workers::new(options.max_queries, options.queue_timeout, "--max-queries"),
+            coders: Workers::new(coders, options.queue_timeout, "--queue-timeout"),
+            statements: Workers::new(options.max_statements, options.queue_timeout, "--max-statements"),
+            exporters: Workers::new(EXPORTERS, options.queue_timeout, "--queue-timeout"),
             exports: Exports::new(&options, engine.path()),
-            watchers: Workers::new(WATCHERS, options.health_timeout),
+            watchers: Workers::new(WATCHERS, options.health_timeout, "--health-timeout"),
             requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
             streams: Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS))),
             backups: backups.map_err(io::Error::other)?.map(Arc::new),

@@ -21,9 +21,9 @@ const DISCARD_LIMIT_BYTES: usize = 64 << 20;
 /// Why a body was not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    #[error("the body is larger than {limit} bytes: send it in parts")]
+    #[error("the body is larger than {limit} bytes (--body-limit): send it in parts")]
     TooLarge { limit: usize },
-    #[error("the body is larger than {limit} bytes after decompression: send it in parts")]
+    #[error("the body is larger than {limit} bytes after decompression (--inflated-limit): send it in parts")]
     InflatedTooLarge { limit: usize },
     #[error("the body is not what Content-Encoding says ({coding:?}): {reason}")]
     Damaged { coding: Coding, reason: String },

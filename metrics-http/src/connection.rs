@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use crate::content::Content;
+use crate::options::ServerOptions;
 
 /// How far a connection's requests have come; shared by its stream and its service.
 #[derive(Default)]
@@ -93,12 +94,40 @@ impl Alarm {
     }
 }
 
+/// The time that a client may still keep the server waiting: it is used up by waiting and earned by taking bytes, so
+/// that one which takes a byte now and then does not hold an answer for ever.
+struct Patience {
+    most: Duration,
+    bytes_per_s: usize,
+    left: Duration,
+    waiting_since: Option<Instant>,
+}
+
+impl Patience {
+    fn new(most: Duration, bytes_per_s: usize) -> Self {
+        Self { most, bytes_per_s: bytes_per_s.max(1), left: most, waiting_since: None }
+    }
+
+    /// Begins to wait; tells how long that may take.
+    fn wait(&mut self, now: Instant) -> Duration {
+        self.waiting_since = Some(now);
+        self.left
+    }
+
+    /// Ends the wait, if there was one, with so many bytes taken.
+    fn took(&mut self, bytes: usize, now: Instant) {
+        let Some(since) = self.waiting_since.take() else { return };
+        let earned = Duration::from_secs_f64(bytes as f64 / self.bytes_per_s as f64);
+        self.left = (self.left.saturating_sub(now - since) + earned).min(self.most);
+    }
+}
+
 /// A TCP stream with deadlines.
 pub(crate) struct PacedStream {
     stream: TcpStream,
     progress: Arc<Progress>,
     header_timeout: Duration,
-    answer_timeout: Duration,
+    patience: Patience,
     /// The request whose head the alarm is armed for.
     head: u64,
     head_alarm: Alarm,
@@ -107,26 +136,26 @@ pub(crate) struct PacedStream {
 
 impl PacedStream {
     /// Starts the time for the first head.
-    pub(crate) fn new(
-        stream: TcpStream,
-        progress: Arc<Progress>,
-        header_timeout: Duration,
-        answer_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn new(stream: TcpStream, progress: Arc<Progress>, options: &ServerOptions) -> Self {
+        let header_timeout = options.header_timeout;
+        let patience = Patience::new(options.answer_timeout, options.answer_rate_min_bytes_per_s);
         let mut head_alarm = Alarm::new();
         head_alarm.arm(header_timeout);
         let answer_alarm = Alarm::new();
-        Self { stream, progress, header_timeout, answer_timeout, head: 0, head_alarm, answer_alarm }
+        Self { stream, progress, header_timeout, patience, head: 0, head_alarm, answer_alarm }
     }
 
     /// Passes the result of a write on, unless it has been waiting for the client for too long.
     fn written(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if result.is_ready() {
-            self.answer_alarm.armed = false;
+        if let Poll::Ready(written) = &result {
+            if self.answer_alarm.armed {
+                self.answer_alarm.armed = false;
+                self.patience.took(*written.as_ref().unwrap_or(&0), Instant::now());
+            }
             return result;
         }
         if !self.answer_alarm.armed {
-            self.answer_alarm.arm(self.answer_timeout);
+            self.answer_alarm.arm(self.patience.wait(Instant::now()));
         }
         match self.answer_alarm.rings(cx) {
             true => Poll::Ready(Err(timed_out("the client does not read the answer"))),
@@ -185,5 +214,26 @@ impl AsyncWrite for PacedStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_used_up_by_waiting_and_earned_by_taking() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let mut patience = Patience::new(10 * second, 1_000);
+        assert_eq!(patience.wait(start), 10 * second);
+        patience.took(2_000, start + 6 * second);
+        assert_eq!(patience.wait(start + 6 * second), 6 * second, "ten, less six, and two earned");
+        patience.took(1, start + 12 * second);
+        assert_eq!(patience.wait(start + 12 * second), Duration::from_millis(1), "a byte earns next to nothing");
+        patience.took(1_000_000, start + 12 * second);
+        assert_eq!(patience.wait(start + 12 * second), 10 * second, "there is no more to earn than there was");
+        patience.took(0, start + 12 * second);
+        patience.took(1, start + 90 * second);
+        assert_eq!(patience.wait(start + 90 * second), 10 * second, "time in which nobody waited does not count");
     }
 }

@@ -175,7 +175,9 @@ impl Exports {
             Err(_) => {
                 self.forget_idle(SESSION);
                 Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-                    Failure::overloaded("other exports take all room that is set apart for them: try again in a moment")
+                    Failure::overloaded(
+                        "other exports take all room that is set apart for them (--max-exports): try again in a moment",
+                    )
                 })?
             }
         };
@@ -261,6 +263,10 @@ impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         match error {
             ExportError::TooLarge { .. } => Self::malformed(error.to_string()),
+            ExportError::DiskFull(_) => Self::no_space(error.to_string()),
+            ExportError::Store(error) if error.is_out_of_space() => {
+                Self::no_space("there is no room on the disk for the export: make some, or ask for less")
+            }
             ExportError::Closed => Self::closing(),
             error => {
                 tracing::error!(%error, "an export failed");

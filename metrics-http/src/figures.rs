@@ -27,11 +27,13 @@ pub(crate) enum Reason {
     Internal,
     QueryTimeout,
     Evaluation,
+    NoSpace,
+    Failed,
 }
 
 impl Reason {
     /// All of them with the words that the figures use.
-    pub(crate) const ALL: [(Self, &'static str); 17] = [
+    pub(crate) const ALL: [(Self, &'static str); 19] = [
         (Self::Malformed, "malformed"),
         (Self::Partial, "partial"),
         (Self::TooLarge, "too_large"),
@@ -49,6 +51,8 @@ impl Reason {
         (Self::Internal, "internal"),
         (Self::QueryTimeout, "query_timeout"),
         (Self::Evaluation, "evaluation"),
+        (Self::NoSpace, "no_space"),
+        (Self::Failed, "failed"),
     ];
 }
 
@@ -98,8 +102,8 @@ impl Dropped {
 }
 
 /// The statuses that the server gives; 0 stands for any other.
-pub(crate) const STATUSES: [u16; 18] =
-    [200, 201, 204, 304, 400, 403, 404, 405, 406, 408, 413, 415, 422, 429, 500, 503, 504, 0];
+pub(crate) const STATUSES: [u16; 21] =
+    [200, 201, 204, 304, 400, 403, 404, 405, 406, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504, 507, 0];
 /// Upper bounds of the buckets of request durations, in microseconds.
 pub(crate) const BUCKETS_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000, 10_000_000];
 

@@ -24,7 +24,9 @@ pub(crate) struct Grant {
 
 /// There is no more [`Memory`] at the moment.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the bodies of other requests take all memory that is set apart for them: try again in a moment")]
+#[error(
+    "the bodies of other requests take all memory that is set apart for them (--body-memory): try again in a moment"
+)]
 pub(crate) struct Exhausted;
 
 impl Memory {
@@ -66,11 +68,13 @@ impl Grant {
 pub(crate) struct Workers {
     slots: Arc<Semaphore>,
     wait: Duration,
+    /// The option that bounds them.
+    option: &'static str,
 }
 
 impl Workers {
-    pub(crate) fn new(slots: usize, wait: Duration) -> Self {
-        Self { slots: Arc::new(Semaphore::new(slots.clamp(1, Semaphore::MAX_PERMITS))), wait }
+    pub(crate) fn new(slots: usize, wait: Duration, option: &'static str) -> Self {
+        Self { slots: Arc::new(Semaphore::new(slots.clamp(1, Semaphore::MAX_PERMITS))), wait, option }
     }
 
     /// Runs work on a thread of its own, after a bounded wait for a slot. The slot is held until the work ends,
@@ -81,7 +85,11 @@ impl Workers {
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
         let slot = match tokio::time::timeout(self.wait, Arc::clone(&self.slots).acquire_owned()).await {
             Ok(slot) => slot.expect("the semaphore is never closed"),
-            Err(_) => return Err(Failure::overloaded("too many requests wait for the store: try again in a moment")),
+            Err(_) => {
+                let option = self.option;
+                let message = format!("too many requests wait for the store ({option}): try again in a moment");
+                return Err(Failure::overloaded(message));
+            }
         };
         let job = tokio::task::spawn_blocking(move || {
             let result = work();
@@ -123,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_beyond_the_slots_is_refused_after_its_wait() {
-        let workers = Workers::new(1, Duration::from_millis(10));
+        let workers = Workers::new(1, Duration::from_millis(10), "--max-queries");
         let (release, blocked) = std::sync::mpsc::channel::<()>();
         let (started, running) = tokio::sync::oneshot::channel();
         let first = workers.run(move || {

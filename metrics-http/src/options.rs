@@ -24,7 +24,8 @@ pub struct ServerOptions {
     /// Most memory that the bodies of all requests take together, compressed and decompressed; a request that would
     /// exceed it is answered with 503 and `Retry-After`. Default 256 MiB; at least one body's two limits together.
     pub body_memory_bytes: usize,
-    /// Largest head of a request, request line and headers together; a larger one is answered with 431.
+    /// Largest head of a request, request line and headers together; a larger one is answered with 431, or with 414
+    /// where its address alone is larger. Beyond twice as much, and beyond 100 headers, the answer has no body.
     /// Default 32 KiB; at least 1.
     pub header_limit_bytes: usize,
     /// How long a request's head may take from its first byte, or a new connection from its start, until the head is
@@ -37,10 +38,13 @@ pub struct ServerOptions {
     pub body_rate_min_bytes_per_s: usize,
     /// How long a connection stays open without a request after an answer. Default 75 s; more than 0.
     pub idle_timeout: Duration,
-    /// How long a client may take to accept the next bytes of an answer; the connection is then closed.
-    /// Default 10 s; more than 0.
+    /// How long a client may keep the server waiting with bytes of an answer (see
+    /// [`Self::answer_rate_min_bytes_per_s`]); the connection is then closed. Default 10 s; more than 0.
     pub answer_timeout: Duration,
-    /// Most connections at a time; one more is answered with 503 and closed. Default 4,096; at least 1. It is lowered
+    /// Every so many bytes of an answer that a client takes give it a second of [`Self::answer_timeout`] back.
+    /// Default 8 KiB; at least 1.
+    pub answer_rate_min_bytes_per_s: usize,
+    /// Most connections at a time; one more is answered with 503 and closed. Default 8,192; at least 1. It is lowered
     /// to half of the process's limit of open files where that is known, so that the store keeps its share.
     pub max_connections: usize,
     /// Most requests at a time, `/ping`, `/health` and `/metrics` not counted; one more is answered with 503 and
@@ -61,13 +65,15 @@ pub struct ServerOptions {
     /// Default 30 s; more than 0.
     pub commit_timeout: Duration,
     /// How long the evaluation of one PromQL query may take, whatever the query itself allows; it is then answered with
-    /// 503. Default two minutes, as in Prometheus; more than 0.
+    /// 503. (Other queries go by `Options::query_timeout`.) Default two minutes, as in Prometheus; more than 0.
     pub query_timeout: Duration,
     /// How long `/health` waits for the store before it says "down". Default 2 s; more than 0.
     pub health_timeout: Duration,
     /// What a statement may take that `/v1/sql` runs; without it SQL is off. Needs a store that was opened with
-    /// `Options::sql`. Default: off. Two run at a time.
+    /// `Options::sql`. Default: off.
     pub sql: Option<SqlLimits>,
+    /// Most statements that run at a time; others wait for [`Self::queue_timeout`]. Default 2; at least 1.
+    pub max_statements: usize,
     /// Where exports that are read by URL are kept for a while. Default: beside the store's file, with `.exports`
     /// appended. Its `.parquet` files are removed at the start and at the end.
     pub export_directory: Option<PathBuf>,
@@ -104,6 +110,8 @@ impl ServerOptions {
             ("inflated_limit_bytes", self.inflated_limit_bytes),
             ("header_limit_bytes", self.header_limit_bytes),
             ("body_rate_min_bytes_per_s", self.body_rate_min_bytes_per_s),
+            ("answer_rate_min_bytes_per_s", self.answer_rate_min_bytes_per_s),
+            ("max_statements", self.max_statements),
             ("max_connections", self.max_connections),
             ("max_requests", self.max_requests),
             ("max_streams", self.max_streams),
@@ -149,7 +157,8 @@ impl Default for ServerOptions {
             body_rate_min_bytes_per_s: 64 << 10,
             idle_timeout: Duration::from_secs(75),
             answer_timeout: Duration::from_secs(10),
-            max_connections: 4_096,
+            answer_rate_min_bytes_per_s: 8 << 10,
+            max_connections: 8_192,
             max_requests: 1_024,
             max_streams: 256,
             stream_keep_alive: Duration::from_secs(15),
@@ -159,6 +168,7 @@ impl Default for ServerOptions {
             query_timeout: Duration::from_secs(120),
             health_timeout: Duration::from_secs(2),
             sql: None,
+            max_statements: 2,
             export_directory: None,
             max_exports: 8,
             export_limit_bytes: 2 << 30,

@@ -25,6 +25,9 @@ pub(crate) const JSON: &str = "application/json";
 /// Seconds after which a refused client may try again.
 const RETRY_AFTER_S: u64 = 1;
 
+/// The same for a disk that is full: somebody has to do something first.
+const RETRY_AFTER_FULL_S: u64 = 10;
+
 /// An answer with a body.
 pub(crate) fn content(status: StatusCode, content_type: &'static str, body: impl Into<Content>) -> Reply {
     let mut reply = Response::new(body.into());
@@ -98,6 +101,16 @@ impl Failure {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge, message)
     }
 
+    /// 414 or 431: the request's address, or its head as a whole.
+    pub(crate) fn large_head(is_address: bool, limit_bytes: usize) -> Self {
+        let (status, what) = match is_address {
+            true => (StatusCode::URI_TOO_LONG, "address is"),
+            false => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "line and headers are"),
+        };
+        let message = format!("the request's {what} longer than {limit_bytes} bytes (--header-limit)");
+        Self::new(status, Reason::TooLarge, message)
+    }
+
     /// 415.
     pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::Unsupported, message)
@@ -107,6 +120,19 @@ impl Failure {
     pub(crate) fn overloaded(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Overloaded, message)
             .with(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S))
+    }
+
+    /// 507: the disk is full; it may go better once somebody made room.
+    pub(crate) fn no_space(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, Reason::NoSpace, message)
+            .with(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_FULL_S))
+    }
+
+    /// 503: the store failed, and the process is about to end.
+    pub(crate) fn failed() -> Self {
+        let message = "the store failed and takes no more writes until it is opened again: whether this one is stored is \
+            unknown, repeat it with the same Idempotency-Key";
+        Self { reason: Reason::Failed, ..Self::overloaded(message) }
     }
 
     /// 503: the store does not take anything any more.
@@ -125,7 +151,10 @@ impl Failure {
 
     /// 408; the connection is not used again.
     pub(crate) fn slow(timeout: Duration) -> Self {
-        let message = format!("the body did not arrive in time: {} s and what its size allows", timeout.as_secs_f64());
+        let message = format!(
+            "the body did not arrive in time: {} s (--body-timeout) and what its size allows",
+            timeout.as_secs_f64()
+        );
         Self::new(StatusCode::REQUEST_TIMEOUT, Reason::Slow, message)
             .with(CONNECTION, HeaderValue::from_static("close"))
     }
@@ -133,7 +162,7 @@ impl Failure {
     /// 504: nobody knows how it ended.
     pub(crate) fn unknown_outcome(timeout: Duration) -> Self {
         let message = format!(
-            "the write was not confirmed within {} s, and may or may not be stored: repeat it with the same Idempotency-Key",
+            "the write was not confirmed within {} s (--commit-timeout), and may or may not be stored: repeat it with the same Idempotency-Key",
             timeout.as_secs_f64()
         );
         Self::new(StatusCode::GATEWAY_TIMEOUT, Reason::CommitTimeout, message)
@@ -227,7 +256,7 @@ fn rpc_code(status: StatusCode) -> u32 {
         StatusCode::NOT_FOUND => 5,
         StatusCode::METHOD_NOT_ALLOWED => 12,
         StatusCode::TOO_MANY_REQUESTS => 8,
-        StatusCode::SERVICE_UNAVAILABLE => 14,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => 14,
         StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => 4,
         status if status.is_client_error() => 3,
         _ => 13,
@@ -254,7 +283,9 @@ fn influx_code(status: StatusCode) -> &'static str {
         StatusCode::PAYLOAD_TOO_LARGE => "request too large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported media type",
         StatusCode::TOO_MANY_REQUESTS => "too many requests",
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "unavailable",
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT | StatusCode::INSUFFICIENT_STORAGE => {
+            "unavailable"
+        }
         status if status.is_client_error() => "invalid",
         _ => "internal error",
     }
@@ -309,7 +340,12 @@ impl From<WriteError> for Failure {
             WriteError::SeriesLimit { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, Reason::SeriesLimit, message),
             WriteError::TooLarge { .. } => Self::too_large(message),
             WriteError::Key => Self::malformed(format!("header Idempotency-Key: {message}")),
-            WriteError::KeyLimit { .. } | WriteError::Backlog { .. } => Self::overloaded(message),
+            WriteError::KeyLimit { .. } | WriteError::Backlog { .. } | WriteError::LogFull { .. } => {
+                Self::overloaded(message)
+            }
+            WriteError::TooManyLabels { .. } => Self::malformed(message),
+            WriteError::DiskFull(_) | WriteError::NoRoom(_) => Self::no_space(message),
+            WriteError::Store(_) => Self::failed(),
             WriteError::Closed => Self::closing(),
             error => {
                 tracing::error!(%error, "a write failed");
@@ -335,6 +371,9 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Closed => Self::closing(),
+            QueryError::TimedOut { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::QueryTimeout, error.to_string())
+            }
             QueryError::Store(error) => {
                 tracing::error!(%error, "a query failed");
                 Self::internal()

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use metrics_core::wire::otlp::OtlpEncoding;
@@ -281,13 +283,18 @@ async fn named(app: &Arc<App>, ends: Ends, request: Request<Incoming>, id: &Requ
     let (head, mut body) = request.into_parts();
     let (route, params) = app.router.find(head.uri.path());
     let told = Told::of(&head, ends.peer);
-    let result = match admit(app, ends.local, &head, route) {
+    let sized = check_size(&head, app.options.header_limit_bytes);
+    let result = match sized.and_then(|()| admit(app, ends.local, &head, route)) {
         Err(failure) => Err(failure),
         Ok(Some(reply)) => Ok(reply),
         Ok(None) if route.is_exempt() => dispatch(app, route, params, &head, &mut body).await,
         Ok(None) => match app.requests.try_acquire() {
             Ok(_room) => dispatch(app, route, params, &head, &mut body).await,
-            Err(_) => Err(Failure::overloaded("too many requests at once: try again in a moment")),
+            Err(_) => {
+                let most = app.options.max_requests;
+                let message = format!("too many requests at once (--max-requests {most}): try again in a moment");
+                Err(Failure::overloaded(message))
+            }
         },
     };
     if head.method == Method::POST
@@ -308,6 +315,22 @@ async fn named(app: &Arc<App>, ends: Ends, request: Request<Incoming>, id: &Requ
     app.figures.answered(route, reply.status(), elapsed);
     told.answered(&reply, elapsed);
     reply
+}
+
+/// Refuses a head over its limit, counted as it came over the wire.
+fn check_size(head: &Parts, limit_bytes: usize) -> Result<(), Failure> {
+    /// Spaces, version and line ends of the request line.
+    const LINE_BYTES: usize = 12;
+    /// Colon, space and line end of a header.
+    const HEADER_BYTES: usize = 4;
+    let address_bytes = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + HEADER_BYTES;
+    let headers_bytes: usize = head.headers.iter().map(header).sum();
+    let head_bytes = head.method.as_str().len() + address_bytes + LINE_BYTES + headers_bytes + 2;
+    match head_bytes > limit_bytes {
+        true => Err(Failure::large_head(address_bytes > limit_bytes, limit_bytes)),
+        false => Ok(()),
+    }
 }
 
 /// Whether the request may go on to its route, or has its answer already.

@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_core::Engine;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -25,9 +26,14 @@ use crate::router::{self, Ends};
 
 /// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Most bytes that a connection buffers in each direction, unless heads may be longer.
+const BUFFER_BYTES: usize = 128 << 10;
+/// Bytes of answers that the system keeps for a client which does not read them (it doubles the number). Without a
+/// bound it is megabytes, for each of thousands of connections.
+const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// What a connection beyond the limit gets.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 65\r\n\
-    retry-after: 1\r\nconnection: close\r\n\r\n{\"message\":\"too many connections at once: try again in a moment\"}";
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 85\r\n\
+    retry-after: 1\r\nconnection: close\r\n\r\n{\"message\":\"too many connections at once (--max-connections): try again in a moment\"}";
 
 /// Serves an engine on a listener until `shutdown` resolves; then says so on `/ready`, goes on for
 /// [`ServerOptions::drain`], and after that accepts nothing more, ends idle connections, lets
@@ -46,6 +52,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
+    if let Err(error) = SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        tracing::debug!(%error, "the system chooses how much of an answer it keeps");
+    }
     let (drain, grace) = (options.drain, options.grace);
     let app = Arc::new(App::new(engine, options)?);
     let room = Arc::new(Semaphore::new(connection_limit(app.options.max_connections)));
@@ -54,7 +63,11 @@ pub async fn serve(
     let mut stopped = pin!(async {
         shutdown.await;
         app.drain.cancel();
-        tokio::time::sleep(drain).await;
+        tokio::select! {
+            () = tokio::time::sleep(drain) => {}
+            // Who still comes would only hear that the store has failed.
+            _ = app.engine.failed() => {}
+        }
     });
     tokio::spawn(backups::on_schedule(Arc::clone(&app)));
     tracing::info!(%address, "listening");
@@ -126,7 +139,7 @@ impl Connection {
         let ends = Ends { local: stream.local_addr()?.ip(), peer: stream.peer_addr()?.ip() };
         let options = &self.app.options;
         let progress = Arc::new(Progress::default());
-        let stream = PacedStream::new(stream, Arc::clone(&progress), options.header_timeout, options.answer_timeout);
+        let stream = PacedStream::new(stream, Arc::clone(&progress), options);
         let service = service_fn(|request| {
             progress.ask();
             let (app, progress) = (Arc::clone(&self.app), Arc::clone(&progress));
@@ -135,7 +148,9 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(options.idle_timeout)
-            .max_header_size(options.header_limit_bytes)
+            // Up to here the router refuses a head, with a word about it; what is longer still gets a bare status.
+            .max_header_size(options.header_limit_bytes.saturating_mul(2))
+            .max_buf_size(options.header_limit_bytes.saturating_mul(2).max(BUFFER_BYTES))
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         tokio::select! {

@@ -1,6 +1,7 @@
 //! What the command line takes.
 
 mod file;
+mod limits;
 mod store;
 mod values;
 mod window;
@@ -16,6 +17,7 @@ use metrics_core::chart::Theme;
 use metrics_core::wire::line::Precision;
 
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
+pub(crate) use limits::LimitArgs;
 pub(crate) use store::{HEADING as STORE_HEADING, StoreArgs};
 pub(crate) use window::WindowArgs;
 
@@ -150,9 +152,6 @@ pub(crate) struct ServeArgs {
     /// Write this machine's CPU, memory, disk and network figures every 5 s
     #[arg(long)]
     pub(crate) collect: bool,
-    /// Most streams of events (/v1/stream) at a time
-    #[arg(long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) max_streams: u16,
     /// Open the chart page in the browser
     #[arg(long)]
     pub(crate) open: bool,
@@ -185,6 +184,8 @@ pub(crate) struct ServeArgs {
     /// How long requests are still taken after the signal to stop, while /ready says 503: time for a load balancer
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub(crate) drain: Duration,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

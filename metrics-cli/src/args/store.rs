@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use metrics_core::{Options, RetentionRule};
 
+use super::values::{count, size_bytes};
+
 /// What these options stand under in the help.
 pub(crate) const HEADING: &str = "Store options";
 /// Less memory than this lets DuckDB fail in the middle of its work.
@@ -25,26 +27,34 @@ pub(crate) struct StoreArgs {
     read_cache: Option<u64>,
     /// Threads that DuckDB uses for one statement [env: METRICS_THREADS] [default: the machine's
     /// cores, at most 8]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     threads: Option<usize>,
-    /// Where DuckDB spills, at most 16GiB [env: METRICS_TEMP_DIRECTORY] [default: beside the store's
-    /// file, with .tmp appended]
+    /// Where DuckDB spills [env: METRICS_TEMP_DIRECTORY] [default: beside the store's file, with .tmp
+    /// appended]
     #[arg(long, value_name = "FOLDER", help_heading = HEADING)]
     temp_directory: Option<PathBuf>,
+    /// Most that spilling may take on disk, and no more than is free at the start less --min-free-disk
+    /// [env: METRICS_TEMP_LIMIT] [default: 16GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size_bytes, help_heading = HEADING)]
+    temp_limit: Option<u64>,
+    /// Space on the disk that writes, merges, exports and backups leave free; under it writes are refused with 507 until
+    /// there is more; 0 does not look [env: METRICS_MIN_FREE_DISK] [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size_bytes, help_heading = HEADING)]
+    min_free_disk: Option<u64>,
     /// Size of the write-ahead log at which it is moved into the file; a longer one makes opening after a crash
-    /// slower [env: METRICS_WAL_LIMIT] [default: 256MiB]
+    /// slower, and at four times as much writes are refused with 503 [env: METRICS_WAL_LIMIT] [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = wal_bytes, help_heading = HEADING)]
     wal_limit: Option<u64>,
     /// Most series; a write that would make more is refused [env: METRICS_MAX_SERIES] [default: 1000000]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     max_series: Option<usize>,
     /// Points kept in memory, 16 bytes each, before they are sorted into a chunk [env: METRICS_HEAD_POINTS]
     /// [default: 2000000]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     head_points: Option<usize>,
     /// Most points that one query reads where rollups cannot answer; a query of more is refused
     /// [env: METRICS_MAX_POINTS_PER_QUERY] [default: 20000000]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING)]
     max_points_per_query: Option<usize>,
     /// How long points and rollups of which metrics are kept, such as 'cpu*: raw=30d, minute=365d'
     /// (repeatable; the first rule whose pattern takes a metric counts; tiers: raw minute quarter hour day). The store
@@ -63,6 +73,8 @@ impl StoreArgs {
             read_cache_bytes: self.read_cache.unwrap_or(usual.read_cache_bytes),
             threads: self.threads.unwrap_or(usual.threads),
             temp_directory: self.temp_directory,
+            temp_limit_bytes: self.temp_limit.unwrap_or(usual.temp_limit_bytes),
+            min_free_disk_bytes: self.min_free_disk.unwrap_or(usual.min_free_disk_bytes),
             wal_limit_bytes: self.wal_limit.unwrap_or(usual.wal_limit_bytes),
             max_series: self.max_series.unwrap_or(usual.max_series),
             head_points: self.head_points.unwrap_or(usual.head_points),
@@ -71,23 +83,6 @@ impl StoreArgs {
             ..usual
         }
     }
-}
-
-/// A size such as `512MiB`; without a unit, bytes.
-fn size_bytes(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(unit_at);
-    let unit = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1_u64 << 40,
-        _ => return Err("a size is required, such as 512MiB or 4GiB".into()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "a size is required, such as 512MiB or 4GiB")?;
-    number.checked_mul(unit).ok_or_else(|| "this is more than there are bytes".into())
 }
 
 fn memory_bytes(text: &str) -> Result<u64, String> {
@@ -101,13 +96,6 @@ fn wal_bytes(text: &str) -> Result<u64, String> {
     match size_bytes(text)? {
         few if few < LEAST_WAL_BYTES => Err("at least 1MiB is required".into()),
         bytes => Ok(bytes),
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.trim().parse() {
-        Ok(0) | Err(_) => Err("a whole number from 1 on is required".into()),
-        Ok(number) => Ok(number),
     }
 }
 
@@ -133,9 +121,15 @@ mod tests {
         Line::try_parse_from(["x"].iter().chain(line)).expect("valid options").store.options()
     }
 
-    fn figures(options: &Options) -> ([u64; 3], [usize; 4]) {
+    fn figures(options: &Options) -> ([u64; 5], [usize; 4]) {
         (
-            [options.memory_limit_bytes, options.wal_limit_bytes, options.read_cache_bytes],
+            [
+                options.memory_limit_bytes,
+                options.wal_limit_bytes,
+                options.read_cache_bytes,
+                options.temp_limit_bytes,
+                options.min_free_disk_bytes,
+            ],
             [options.threads, options.max_series, options.head_points, options.max_raw_rows],
         )
     }
@@ -149,6 +143,10 @@ mod tests {
             "32MiB",
             "--read-cache",
             "5MiB",
+            "--temp-limit",
+            "5GiB",
+            "--min-free-disk",
+            "6MiB",
             "--threads",
             "3",
             "--max-series",
@@ -162,7 +160,7 @@ mod tests {
             "--retention",
             "cpu*: raw=30d, minute=365d",
         ]);
-        assert_eq!(figures(&options), ([1 << 30, 32 << 20, 5 << 20], [3, 500, 7_000, 90]));
+        assert_eq!(figures(&options), ([1 << 30, 32 << 20, 5 << 20, 5 << 30, 6 << 20], [3, 500, 7_000, 90]));
         assert_eq!(options.temp_directory, Some(PathBuf::from("/spill")));
         let [rule] = &options.retention[..] else { panic!("one rule: {options:?}") };
         assert_eq!((rule.pattern(), rule.hour), ("cpu*", None));
@@ -191,6 +189,7 @@ mod tests {
         let usual = Options::default();
         assert_eq!((named("memory_limit"), named("wal_limit")), (usual.memory_limit_bytes, usual.wal_limit_bytes));
         let counts = ["max_series", "head_points", "max_points_per_query"].map(named);
+        assert_eq!((named("temp_limit"), named("min_free_disk")), (usual.temp_limit_bytes, usual.min_free_disk_bytes));
         assert_eq!(counts, [usual.max_series, usual.head_points, usual.max_raw_rows].map(|count| count as u64));
         let spill = format!("at most {}GiB", usual.temp_limit_bytes >> 30);
         assert!(help("temp_directory").contains(&spill), "{}", help("temp_directory"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics_core::chart::Theme;
-use metrics_core::{LabelFilter, Labels, MetricName, parse_duration_micros};
+use metrics_core::{LabelFilter, Labels, MAX_LABELS, MetricName, parse_duration_micros};
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn metric_name(text: &str) -> Result<MetricName, String> {
@@ -85,4 +85,53 @@ pub(super) fn theme(text: &str) -> Result<Theme, String> {
 /// A label filter.
 pub(super) fn filter(text: &str) -> Result<LabelFilter, String> {
     text.parse::<LabelFilter>().map_err(|error| error.to_string())
+}
+
+/// A size such as `512MiB`; without a unit, bytes.
+pub(super) fn size_bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(unit_at);
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1_u64 << 40,
+        _ => return Err("a size is required, such as 512MiB or 4GiB".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a size is required, such as 512MiB or 4GiB")?;
+    number.checked_mul(unit).ok_or_else(|| "this is more than there are bytes".into())
+}
+
+/// A size that leaves room for something.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    match size_bytes(text)? {
+        0 => Err("more than 0 is required".into()),
+        bytes => Ok(bytes),
+    }
+}
+
+/// A time in which something can happen.
+pub(super) fn above_zero(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("more than 0 is required".into()),
+        time => Ok(time),
+    }
+}
+
+/// A number of things, at least one.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(0) | Err(_) => Err("a whole number from 1 on is required".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// A number of labels, no more than any series may have.
+pub(super) fn labels(text: &str) -> Result<usize, String> {
+    match count(text)? {
+        many if many > MAX_LABELS => Err(format!("at most {MAX_LABELS} are possible")),
+        number => Ok(number),
+    }
 }

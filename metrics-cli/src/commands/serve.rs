@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_core::{Engine, Options, SqlLimits};
+use metrics_core::{Engine, Options, StoreError};
 use metrics_http::{BackupOptions, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -48,10 +48,17 @@ pub(crate) fn check(args: &ServeArgs) -> Result<(), WrongUsage> {
 }
 
 /// Serves until the first SIGINT or SIGTERM, then finishes what was begun and closes the store.
+///
+/// # Errors
+/// [`StoreFailed`] when the store failed for good while it was served: the process is to end, and to be started anew.
 pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> anyhow::Result<()> {
     options.sql = args.allow_sql;
     options.backup_directory.clone_from(&args.backup_dir);
+    let options = args.limits.store(options);
     let stopped = signal::first()?;
+    // Else a limit of file sizes (ulimit -f) would kill the process where it can be told like a full disk.
+    signal::survive_large_files()?;
+    raise_open_files();
     // The port before the file: a second server on the same port must not leave a new store behind.
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
@@ -71,20 +78,29 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
     let options = ServerOptions {
         cors_origin: args.cors_origin,
         allow_hosts: args.allow_host,
-        max_streams: usize::from(args.max_streams),
-        sql: args.allow_sql.then(SqlLimits::default),
+        sql: args.allow_sql.then(|| args.limits.sql()),
         backups,
         drain: args.drain,
-        ..ServerOptions::default()
+        ..args.limits.server()
     };
+    let mut failure = None;
     let served = metrics_http::serve(engine.clone(), listener, options, async {
-        // A sender that is gone has no signal to give any more: that ends the server too.
-        let _ = stopped.await;
+        tokio::select! {
+            // A sender that is gone has no signal to give any more: that ends the server too.
+            _ = stopped => {}
+            reason = engine.failed() => failure = reason,
+        }
         notify::stopping();
     })
     .await;
     if let Some(watchdog) = watchdog {
         watchdog.abort();
+    }
+    if let Some(reason) = failure {
+        // Neither closed nor dropped: what is on the disk is what was acknowledged, and DuckDB is not to write to it from
+        // a memory that nobody knows. The next process reads the log.
+        std::mem::forget(engine);
+        return Err(StoreFailed(reason).into());
     }
     for sideline in simulation.into_iter().chain(collection) {
         sideline.stop().await;
@@ -99,6 +115,22 @@ fn backups(args: &ServeArgs, folder: PathBuf) -> BackupOptions {
     let mut backups = BackupOptions::new(folder);
     (backups.every, backups.keep, backups.check) = (args.backup_every, args.backup_keep, args.backup_check);
     backups
+}
+
+/// The store failed while it was served.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the store failed and takes no more writes ({0}): this process ends, so that a new one opens the store again; everything acknowledged is in it"
+)]
+pub(crate) struct StoreFailed(StoreError);
+
+/// Lets this process open as many files, of which connections are some, as the system allows it to.
+fn raise_open_files() {
+    #[cfg(unix)]
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "files and connections that may be open"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
 }
 
 /// Metrics made inside this process.

@@ -123,7 +123,7 @@ fn what_is_set_elsewhere_reaches_the_commands() {
     let invocation = run("serve --collect", &variables).expect("valid");
     let Parsed::Serve(args) = invocation.cli.command else { panic!("a server") };
     assert_eq!(
-        (args.listen.port(), args.max_streams, args.simulate, args.collect, args.open),
+        (args.listen.port(), args.limits.server().max_streams, args.simulate, args.collect, args.open),
         (81, 6, true, true, false)
     );
     let options = args.store.options();

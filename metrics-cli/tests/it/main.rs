@@ -3,6 +3,7 @@
 mod columnar;
 mod copies;
 mod data;
+mod disk;
 mod http;
 mod kill;
 mod kill_sdk;
@@ -10,8 +11,10 @@ mod nab;
 #[cfg(unix)]
 mod operation;
 mod options;
+mod overload;
 mod pictures;
 mod program;
 mod running;
 mod server;
 mod thinning;
+mod tmpfs;

@@ -18,13 +18,18 @@ impl Server {
     }
 
     pub(crate) fn start_at(program: &Program, address: &str, options: &str) -> Self {
-        Self::start_with(program, &format!("serve --listen {address} {options}"), &[])
+        Self::spawn(program.command(&format!("serve --listen {address} {options}")))
     }
 
     /// Runs a line, with variables.
     pub(crate) fn start_with(program: &Program, line: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = program.command(line);
         command.envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// Starts a command that runs a server, and waits until it is ready.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();
@@ -37,6 +42,11 @@ impl Server {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill is here");
         assert!(status.success());
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Host and port.

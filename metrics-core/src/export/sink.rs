@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
@@ -20,7 +19,7 @@ use super::{ExportError, ExportFormat, ExportRequest};
 use crate::encode::csv::{push_cell, push_value};
 use crate::encode::text::{push_labels, push_time};
 use crate::model::SeededMap;
-use crate::store::{Row, SeriesId, StoreError};
+use crate::store::{DiskSpace, Row, SeriesId, StoreError};
 
 /// Rows that are handed to a writer at a time.
 const BATCH_ROWS: usize = 65_536;
@@ -29,20 +28,33 @@ const GROUP_ROWS: usize = 262_144;
 /// Smaller files than zstd's fastest, at a speed that the disk does not notice.
 const ZSTD_LEVEL: i32 = 3;
 
-/// A file that may not pass its limit.
+/// A file that may neither pass its limit nor fill the disk.
 struct Limited {
     file: BufWriter<File>,
+    space: DiskSpace,
+    limit_bytes: u64,
     left: u64,
-    /// Set where it would have passed; writers wrap errors in their own.
-    full: Arc<AtomicBool>,
+    /// Set where it would have; writers wrap errors in their own.
+    refused: Refused,
+}
+
+type Refused = Arc<OnceLock<ExportError>>;
+
+impl Limited {
+    fn refuse(&self, why: ExportError) -> io::Error {
+        let error = io::Error::other(why.to_string());
+        // The first reason is the one to tell.
+        let _ = self.refused.set(why);
+        error
+    }
 }
 
 impl Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
-            self.full.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("the export is larger than its limit"));
+            return Err(self.refuse(ExportError::TooLarge { limit_bytes: self.limit_bytes }));
         };
+        self.space.take(bytes.len() as u64, 0).map_err(|full| self.refuse(full.into()))?;
         let count = self.file.write(bytes)?;
         self.left = left + (bytes.len() - count) as u64;
         Ok(count)
@@ -72,15 +84,19 @@ pub(super) struct Sink {
     schema: SchemaRef,
     words: Words,
     rows: u64,
-    limit_bytes: u64,
-    full: Arc<AtomicBool>,
+    refused: Refused,
 }
 
 impl Sink {
-    pub(super) fn new(file: File, request: &ExportRequest, series: &[Exported]) -> Result<Self, ExportError> {
-        let full = Arc::new(AtomicBool::new(false));
-        let limit_bytes = request.limit_bytes;
-        let mut file = Limited { file: BufWriter::new(file), left: limit_bytes, full: Arc::clone(&full) };
+    pub(super) fn new(
+        file: File,
+        request: &ExportRequest,
+        space: DiskSpace,
+        series: &[Exported],
+    ) -> Result<Self, ExportError> {
+        let refused = Refused::default();
+        let (file, limit_bytes) = (BufWriter::new(file), request.limit_bytes);
+        let mut file = Limited { file, space, limit_bytes, left: limit_bytes, refused: Arc::clone(&refused) };
         let schema = schema();
         let opened = match request.format {
             ExportFormat::Parquet => ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties()))
@@ -91,8 +107,8 @@ impl Sink {
                 .map_err(io::Error::other),
             ExportFormat::Csv => file.write_all(b"timestamp,name,labels,value\n").map(|()| Writer::Csv(file)),
         };
-        let writer = opened.map_err(|error| failed(&full, limit_bytes, error))?;
-        Ok(Self { writer, schema, words: Words::of(series), rows: 0, limit_bytes, full })
+        let writer = opened.map_err(|error| failed(&refused, error))?;
+        Ok(Self { writer, schema, words: Words::of(series), rows: 0, refused })
     }
 
     /// Appends points.
@@ -105,7 +121,7 @@ impl Sink {
                 }
                 Writer::Arrow(writer) => writer.write(&self.words.table(&self.schema, rows)).map_err(io::Error::other),
             };
-            written.map_err(|error| failed(&self.full, self.limit_bytes, error))?;
+            written.map_err(|error| failed(&self.refused, error))?;
             self.rows += rows.len() as u64;
         }
         Ok(())
@@ -119,16 +135,13 @@ impl Sink {
             Writer::Arrow(writer) => writer.into_inner().map_err(io::Error::other),
         };
         let flushed = ended.and_then(|mut file| file.flush());
-        flushed.map_err(|error| failed(&self.full, self.limit_bytes, error))?;
+        flushed.map_err(|error| failed(&self.refused, error))?;
         Ok(self.rows)
     }
 }
 
-fn failed(full: &AtomicBool, limit_bytes: u64, error: io::Error) -> ExportError {
-    match full.load(Ordering::Relaxed) {
-        true => ExportError::TooLarge { limit_bytes },
-        false => StoreError::new("cannot export", error).into(),
-    }
+fn failed(refused: &Refused, error: io::Error) -> ExportError {
+    refused.get().cloned().unwrap_or_else(|| StoreError::new("cannot export", error).into())
 }
 
 fn schema() -> SchemaRef {

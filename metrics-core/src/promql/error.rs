@@ -115,14 +115,14 @@ pub enum PromqlError {
     },
     /// More values than one evaluation may make.
     #[error(
-        "the query has more than {limit} values, series times steps: take a longer step, a shorter time or fewer series"
+        "the query has more than {limit} values, series times steps (--max-promql-values): take a longer step, a shorter time or fewer series"
     )]
     TooManyValues {
         /// `Options::max_promql_values`.
         limit: usize,
     },
     /// It took too long.
-    #[error("query timed out in expression evaluation after {} s", limit.as_secs_f64())]
+    #[error("query timed out in expression evaluation after {} s (--query-timeout)", limit.as_secs_f64())]
     TimedOut {
         /// The time that it had.
         limit: Duration,

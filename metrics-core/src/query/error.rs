@@ -9,7 +9,9 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum QueryError {
     /// More windows than an answer may have.
-    #[error("the query asks for {windows} windows: at most {limit} are answered, take a shorter time or a wider per")]
+    #[error(
+        "the query asks for {windows} windows: at most {limit} are answered (--max-windows), take a shorter time or a wider per"
+    )]
     TooManyWindows {
         /// Windows times groups.
         windows: u64,
@@ -17,21 +19,23 @@ pub enum QueryError {
         limit: u64,
     },
     /// More windows with points than an answer may have.
-    #[error("the answer has more than {limit} windows: take a shorter time, a wider per or fewer series")]
+    #[error(
+        "the answer has more than {limit} windows (--max-windows): take a shorter time, a wider per or fewer series"
+    )]
     TooManyCells {
         /// `Options::max_cells`.
         limit: usize,
     },
     /// More points than one query may read where rollups cannot answer.
     #[error(
-        "the query has to read more than {limit} points: take a shorter time, fewer series, or aggregates and widths that rollups answer"
+        "the query has to read more than {limit} points (--max-points-per-query): take a shorter time, fewer series, or aggregates and widths that rollups answer"
     )]
     TooManyRows {
         /// `Options::max_raw_rows`.
         limit: usize,
     },
     /// It took longer than it may.
-    #[error("the query took longer than {} s", limit.as_secs_f64())]
+    #[error("the query took longer than {} s (--query-timeout): take a shorter time, a wider per or fewer series", limit.as_secs_f64())]
     TimedOut {
         /// The time that it had.
         limit: Duration,

@@ -10,6 +10,7 @@ use super::error::QueryError;
 use super::groups::Groups;
 use super::plan::{self, Read};
 use super::points::Points;
+use super::samples::TimeLimit;
 use crate::model::{Explain, Fill, Frame, FrameSeries, GroupBy, MetricName, QueryRequest, TierUse, WindowGrid};
 use crate::rollup::Tier;
 use crate::store::{
@@ -18,6 +19,9 @@ use crate::store::{
 
 /// Attempts at a query whose tables are replaced by a compaction while it reads them.
 const ATTEMPTS: usize = 16;
+
+/// Series read from memory between looks at the clock.
+const RUNS_PER_LOOK: usize = 1_024;
 
 /// Runs a query, again where its tables were replaced by a compaction meanwhile.
 pub(super) fn retrying<T>(store: &Store, mut run: impl FnMut() -> Result<T, QueryError>) -> Result<T, QueryError> {
@@ -36,7 +40,8 @@ pub(super) fn retrying<T>(store: &Store, mut run: impl FnMut() -> Result<T, Quer
 /// Answers a query.
 pub(crate) fn execute(store: &Store, request: &QueryRequest) -> Result<Frame, QueryError> {
     let begun = Instant::now();
-    let (series, mut explain) = retrying(store, || Execution::run(store, request))?;
+    let time = TimeLimit::after(begun, store.options.query_timeout);
+    let (series, mut explain) = retrying(store, || Execution::run(store, request, time))?;
     explain.elapsed_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     Ok(Frame {
         from: request.from,
@@ -53,6 +58,7 @@ struct Execution<'a> {
     store: &'a Store,
     snapshot: Arc<Snapshot>,
     request: &'a QueryRequest,
+    time: TimeLimit,
     explain: Explain,
 }
 
@@ -70,7 +76,12 @@ struct Sink<'a> {
 }
 
 impl<'a> Execution<'a> {
-    fn run(store: &'a Store, request: &'a QueryRequest) -> Result<(Vec<FrameSeries>, Explain), QueryError> {
+    fn run(
+        store: &'a Store,
+        request: &'a QueryRequest,
+        time: TimeLimit,
+    ) -> Result<(Vec<FrameSeries>, Explain), QueryError> {
+        time.check()?;
         // Taken before the registry is read: the extents of the series then cover every point of the snapshot, so that
         // a batch committed in between is seen wholly or not at all.
         let snapshot = store.snapshot();
@@ -81,7 +92,7 @@ impl<'a> Execution<'a> {
             names.dedup();
             names.into_iter().filter_map(|name| Some((name, registry.select(name, &request.filters)?))).collect()
         };
-        let mut execution = Self { store, snapshot, request, explain: Explain::default() };
+        let mut execution = Self { store, snapshot, request, time, explain: Explain::default() };
         execution.explain.series = selections.iter().map(|(_, selection)| selection.series.len() as u64).sum();
         let series = match request.resolution() {
             None => execution.raw(&selections)?,
@@ -207,11 +218,15 @@ impl<'a> Execution<'a> {
         to: i64,
         mut each: impl FnMut(Row) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let mut rows = 0;
+        let (mut rows, mut runs) = (0, 0_usize);
         let snapshot = Arc::clone(&self.snapshot);
         for segment in snapshot.memtables().flat_map(|memtable| memtable.segments()) {
             for &(low, high) in &groups.spans {
                 for run in segment.runs_between(low, high).filter(|run| groups.of(run.series).is_some()) {
+                    if runs.is_multiple_of(RUNS_PER_LOOK) {
+                        self.time.check()?;
+                    }
+                    runs += 1;
                     let run = run.between(from, to);
                     rows += run.times.len() as u64;
                     run.rows().try_for_each(&mut each)?;
@@ -256,7 +271,9 @@ impl<'a> Execution<'a> {
     ) -> Result<(), QueryError> {
         scans.iter().for_each(|scan| self.used(scan.table.tier.name(), 0, 1));
         let store = self.store;
+        let time = self.time;
         store.scan(scans, |scan, columns| {
+            time.check()?;
             self.used(scan.table.tier.name(), columns.batch().num_rows() as u64, 0);
             each(scan, columns)
         })

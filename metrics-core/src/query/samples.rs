@@ -48,6 +48,11 @@ pub(crate) struct TimeLimit {
 }
 
 impl TimeLimit {
+    /// So much time from an instant on.
+    pub(crate) fn after(begun: Instant, limit: Duration) -> Self {
+        Self { deadline: begun.checked_add(limit), limit }
+    }
+
     pub(crate) fn check(&self) -> Result<(), QueryError> {
         match self.deadline {
             Some(deadline) if Instant::now() > deadline => Err(QueryError::TimedOut { limit: self.limit }),

@@ -6,12 +6,16 @@ use duckdb::Config;
 pub(super) use duckdb::Connection;
 use parking_lot::{Condvar, Mutex};
 
-use super::error::{During, StoreError};
+use super::error::{COMMITTING, During, StoreError};
 use super::options::Options;
 use super::ownership::beside;
+use super::space;
 
 /// Prepared statements kept for each reading connection.
 const CACHED_STATEMENTS: usize = 256;
+
+/// What DuckDB may spill in any case, also on a disk that is full: less would let it fail where it hardly spills.
+const LEAST_TEMP_BYTES: u64 = 16 << 20;
 
 /// The open database file.
 pub(crate) struct Database {
@@ -34,7 +38,10 @@ struct ReaderState {
 impl Database {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, StoreError> {
         let temp = options.temp_directory.clone().unwrap_or_else(|| beside(path, ".tmp"));
-        let settings = settings(options, &temp);
+        let room = space::free_bytes(temp.parent().unwrap_or(path)).unwrap_or(u64::MAX);
+        let temp_limit =
+            options.temp_limit_bytes.min(room.saturating_sub(options.min_free_disk_bytes)).max(LEAST_TEMP_BYTES);
+        let settings = settings(options, &temp, temp_limit);
         let mut config = Config::default();
         for (key, value) in &settings {
             config = config.with(key, value).during(&format!("cannot set DuckDB's {key} to {value}"))?;
@@ -99,8 +106,8 @@ impl Drop for Lent<'_> {
 }
 
 /// DuckDB's settings: bounded in memory and disk, no code or file from outside, checkpoints when the store says so.
-fn settings(options: &Options, temp: &Path) -> Vec<(&'static str, String)> {
-    let mut settings = usual_settings(options, temp);
+fn settings(options: &Options, temp: &Path, temp_limit_bytes: u64) -> Vec<(&'static str, String)> {
+    let mut settings = usual_settings(options, temp, temp_limit_bytes);
     if options.sql {
         // With a folder of its own for backups, the door is shut once that is named: DuckDB takes it only when it runs.
         let at_once = |key: &str| options.backup_directory.is_none() || !SHUT.contains(&key);
@@ -138,13 +145,13 @@ fn shut_but_for(root: &Connection, folder: &Path) -> Result<(), StoreError> {
     root.execute_batch(&[name, access, lock].join(";")).during("cannot shut the store off from other files")
 }
 
-fn usual_settings(options: &Options, temp: &Path) -> Vec<(&'static str, String)> {
+fn usual_settings(options: &Options, temp: &Path, temp_limit_bytes: u64) -> Vec<(&'static str, String)> {
     let megabytes = |bytes: u64| format!("{}MiB", (bytes >> 20).max(1));
     vec![
         ("memory_limit", megabytes(options.memory_limit_bytes.max(64 << 20))),
         ("threads", options.threads.max(1).to_string()),
         ("temp_directory", temp.display().to_string()),
-        ("max_temp_directory_size", megabytes(options.temp_limit_bytes)),
+        ("max_temp_directory_size", megabytes(temp_limit_bytes)),
         // The store checkpoints by itself; this is the bound should it not get to it.
         ("wal_autocheckpoint", megabytes(options.wal_limit_bytes.saturating_mul(2))),
         ("autoinstall_known_extensions", "false".into()),
@@ -181,7 +188,7 @@ pub(crate) fn transaction_if_any<T>(
     connection.execute_batch("BEGIN TRANSACTION").during("cannot begin a transaction")?;
     let result = work().and_then(|value| {
         if value.is_some() {
-            connection.execute_batch("COMMIT").during("cannot commit")?;
+            connection.execute_batch("COMMIT").during(COMMITTING)?;
         }
         Ok(value)
     });

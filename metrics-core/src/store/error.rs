@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// What a commit that failed was doing.
+pub(super) const COMMITTING: &str = "cannot commit";
+
 /// The store could not do what it was asked. The text is for the operator; a server keeps it from its clients.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{action}: {reason}")]
@@ -14,6 +17,24 @@ impl StoreError {
     /// What was being done, and why it failed.
     pub(crate) fn new(action: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         Self { action: action.into(), reason: reason.to_string() }
+    }
+
+    /// Whether the disk, a quota or a limit of this process left no room for what was to be written. Nothing is lost by
+    /// it, and the same may go well once there is room.
+    pub fn is_out_of_space(&self) -> bool {
+        let texts = ["No space left on device", "Disk quota exceeded", "File too large"];
+        !self.is_fatal() && texts.iter().any(|text| self.reason.contains(text))
+    }
+
+    /// Whether DuckDB has given the database up: nothing reads or writes it any more until it is opened again.
+    pub(crate) fn is_fatal(&self) -> bool {
+        self.reason.contains("FATAL Error") || self.reason.contains("database has been invalidated")
+    }
+
+    /// Whether a commit failed in a way that leaves open what is in the log: all that comes after could build on sand.
+    /// Where there was no room, DuckDB has cut what it began off the log again.
+    pub(crate) fn leaves_the_log_unknown(&self) -> bool {
+        self.is_fatal() || (self.action == COMMITTING && !self.is_out_of_space())
     }
 
     /// Whether a checkpoint has to wait for queries that began before tables were created or dropped.
@@ -77,5 +98,27 @@ pub enum OpenError {
 impl OpenError {
     pub(crate) fn store(path: &Path) -> impl FnOnce(StoreError) -> Self + '_ {
         move |source| Self::Store { path: path.to_owned(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_log_that_nobody_knows() {
+        let error = |reason: &str| StoreError::new(COMMITTING, reason);
+        let full = error(
+            "TransactionContext Error: Failed to commit: Could not write file \"m.wal\": No space left on device",
+        );
+        assert!(full.is_out_of_space() && !full.leaves_the_log_unknown());
+        let lost = error("TransactionContext Error: Failed to commit: fsync failed: Input/output error");
+        assert!(!lost.is_out_of_space() && lost.leaves_the_log_unknown());
+        let given_up = StoreError::new(
+            "cannot checkpoint",
+            "FATAL Error: Failed to create checkpoint because of error: No space left on device",
+        );
+        assert!(!given_up.is_out_of_space() && given_up.leaves_the_log_unknown());
+        assert!(!StoreError::new("cannot read", "IO Error: Input/output error").leaves_the_log_unknown());
     }
 }

@@ -13,6 +13,7 @@ mod compaction;
 mod connection;
 mod encoding;
 mod error;
+mod failure;
 mod head;
 mod memtable;
 mod options;
@@ -25,11 +26,12 @@ mod rollup_merge;
 mod scan;
 mod schema;
 mod snapshot;
+mod space;
 mod sql;
 mod table_cache;
 mod transfer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -47,23 +49,30 @@ pub(crate) use registry::{Registry, Selection, SeriesId, SeriesStats};
 pub(crate) use rewrite::Doomed;
 pub(crate) use scan::{BucketColumns, Scan, ScanRange};
 pub(crate) use snapshot::Snapshot;
+pub(crate) use space::DiskSpace;
 
 pub use check::CheckReport;
 pub use error::{OpenError, StoreError};
+pub use failure::Failed;
 pub use options::Options;
 pub use ownership::Ownership;
 pub use retention::{Keep, RetentionError, RetentionRule};
+pub use space::DiskFull;
 pub use sql::{MAX_SQL_BYTES, SqlError, SqlLimits};
 pub(crate) use transfer::whole_or_absent;
 
 use chunk_writer::Rollups;
 use error::During;
+pub(crate) use failure::Failure;
 use head::HeadId;
 pub(crate) use ownership::beside;
 use read_cache::ReadCache;
 use snapshot::Current;
 
 use crate::rollup::Tier;
+
+/// What a point takes at most in a merged chunk with its rollups, but for rare ones.
+const MERGED_POINT_BYTES: u64 = 8;
 
 /// A key that was stored with a write, and what that write was answered.
 #[derive(Debug, Clone)]
@@ -103,6 +112,12 @@ pub(crate) struct Store {
     pub(crate) registry: RwLock<Registry>,
     current: Current,
     read_cache: ReadCache,
+    /// Whether it takes no more writes.
+    pub(crate) failure: Arc<Failure>,
+    /// The files of the write-ahead log.
+    logs: [PathBuf; 2],
+    /// The disk of its file.
+    pub(crate) space: DiskSpace,
     heads: Mutex<Heads>,
     next_chunk: AtomicU64,
     /// Held by whoever changes what is listed, from the transaction to the snapshot that shows it, and during
@@ -134,6 +149,9 @@ impl Store {
             registry: RwLock::new(loaded.registry),
             current: Current::default(),
             read_cache: ReadCache::new(options.read_cache_bytes),
+            failure: Arc::default(),
+            logs: [".wal", ".wal.checkpoint"].map(|suffix| beside(path, suffix)),
+            space: DiskSpace::of(path, options.min_free_disk_bytes),
             heads: Mutex::new(heads),
             gate: Mutex::new(()),
             options,
@@ -203,6 +221,12 @@ impl Store {
         let Some(picked) = compaction::pick_merge(&self.current.load().chunks, self.options.chunk_points) else {
             return Ok(false);
         };
+        // A merge makes reading faster; it can wait until there is room for both the old chunks and the new one.
+        let points: u64 = picked.iter().map(|chunk| chunk.points).sum();
+        if let Err(full) = self.space.take(points.saturating_mul(MERGED_POINT_BYTES), self.wal_bytes()) {
+            tracing::warn!("chunks are not merged now: {full}");
+            return Ok(false);
+        }
         let id = self.next_chunk_id();
         let merged = if picked.iter().all(|chunk| chunk.table(Tier::Raw).is_some()) {
             compaction::merge(&self.database, connection, &picked, id, Rollups::ThatPay, |_| true)?
@@ -352,9 +376,18 @@ impl Store {
 
     /// Bytes of the database file and of its write-ahead log.
     pub(crate) fn file_bytes(&self) -> (u64, u64) {
-        let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        (length(self.database.path()), length(&beside(self.database.path(), ".wal")))
+        (length(self.database.path()), self.wal_bytes())
     }
+
+    /// Bytes of the write-ahead log: all of it, also the part that a checkpoint under way has put aside.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        self.logs.iter().map(|log| length(log)).sum()
+    }
+}
+
+/// The length of a file, 0 where there is none.
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 /// The open errors of DuckDB that mean something to a user.

@@ -16,9 +16,15 @@ pub struct Options {
     pub threads: usize,
     /// Where DuckDB spills. Default: beside the file, with `.tmp` appended.
     pub temp_directory: Option<PathBuf>,
-    /// Most that spilling may take on disk. Default 16 GiB.
+    /// Most that spilling may take on disk, and no more than was free there when the store was opened, less
+    /// [`Self::min_free_disk_bytes`]. Default 16 GiB.
     pub temp_limit_bytes: u64,
-    /// Write-ahead log at which a checkpoint is made, at the latest. Default 256 MiB.
+    /// Space on the disk of the file that writes leave free, for checkpoints and compaction; under it they are refused
+    /// until there is more again. What the write-ahead log takes is left free besides, for it is to be moved into the
+    /// file. 0 does not look. Default 256 MiB.
+    pub min_free_disk_bytes: u64,
+    /// Write-ahead log at which a checkpoint is made, at the latest. At four times as much, where something
+    /// holds the checkpoint up, writes are refused. Default 256 MiB.
     pub wal_limit_bytes: u64,
     /// Points that may wait for their commit; over it writes are refused (or wait, see `Engine::write`).
     /// Default 500,000.
@@ -27,6 +33,8 @@ pub struct Options {
     pub batch_points: usize,
     /// Most points in one commit. Default 100,000.
     pub commit_points: usize,
+    /// Most labels of a series; a write with more is refused. Default and most: [`crate::MAX_LABELS`], 32.
+    pub max_labels: usize,
     /// Most series; a write that would make more is refused. Default 1,000,000.
     pub max_series: usize,
     /// Points kept in memory (16 bytes each) and in arrival order on disk before they are moved into a sorted
@@ -39,6 +47,9 @@ pub struct Options {
     pub read_cache_bytes: u64,
     /// Queries that read from disk at the same time. Default 4.
     pub read_connections: usize,
+    /// How long a query may take. (A PromQL query brings its own time with it, a statement its [`super::SqlLimits`].)
+    /// Default two minutes.
+    pub query_timeout: Duration,
     /// Most (series or group, window) pairs in one answer. Default 10,000,000.
     pub max_cells: usize,
     /// Most points that one query reads where rollups cannot answer. Default 20,000,000.
@@ -73,15 +84,18 @@ impl Default for Options {
             threads: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8)),
             temp_directory: None,
             temp_limit_bytes: 16 << 30,
+            min_free_disk_bytes: 256 << 20,
             wal_limit_bytes: 256 << 20,
             queue_points: 500_000,
             batch_points: 1_000_000,
             commit_points: 100_000,
+            max_labels: crate::model::MAX_LABELS,
             max_series: 1_000_000,
             head_points: 2_000_000,
             chunk_points: 16_000_000,
             read_cache_bytes: 32 << 20,
             read_connections: 4,
+            query_timeout: Duration::from_secs(120),
             max_cells: 10_000_000,
             max_raw_rows: 20_000_000,
             max_promql_values: 50_000_000,

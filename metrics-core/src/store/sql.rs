@@ -59,16 +59,18 @@ pub enum SqlError {
     #[error("{0}")]
     Failed(String),
     /// It ran too long.
-    #[error("the statement was stopped after {} s: read fewer points, or ask /v1/query, which reads rollups", .0.as_secs_f64())]
+    #[error("the statement was stopped after {} s (--sql-timeout): read fewer points, or ask /v1/query, which reads rollups", .0.as_secs_f64())]
     TimedOut(Duration),
     /// It needs more memory than DuckDB may take.
-    #[error("the statement needs more memory than the store may take: read fewer points, group or sort less")]
+    #[error(
+        "the statement needs more memory than the store may take (--memory-limit): read fewer points, group or sort less"
+    )]
     OutOfMemory,
     /// Its result is too long.
-    #[error("the result has more than {0} rows: add LIMIT, or aggregate")]
+    #[error("the result has more than {0} rows (--sql-rows): add LIMIT, or aggregate")]
     TooManyRows(usize),
     /// Its result is too large.
-    #[error("the result takes more than {0} bytes: select fewer columns or rows")]
+    #[error("the result takes more than {0} bytes (--sql-memory): select fewer columns or rows")]
     TooLarge(usize),
     /// The engine was closed.
     #[error("the store is closed")]

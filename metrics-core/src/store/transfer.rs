@@ -7,6 +7,7 @@ use super::Store;
 use super::connection::Connection;
 use super::error::{During, StoreError};
 use super::ownership::beside;
+use super::space::DiskSpace;
 
 /// A text as SQL writes it between quotes of a kind.
 fn quoted(text: &str, quote: char) -> String {
@@ -55,6 +56,9 @@ impl Store {
             let reason = "it was opened for SQL and reaches no file but those of its folder for backups";
             return Err(StoreError::new("cannot back the store up", reason));
         }
+        let (file_bytes, wal_bytes) = self.file_bytes();
+        let space = DiskSpace::of(path, self.options.min_free_disk_bytes);
+        space.take(file_bytes + wal_bytes, 0).during("cannot back the store up")?;
         whole_or_absent(path, |partial| {
             let own: String = connection
                 .query_row("SELECT current_database()", [], |row| row.get(0))

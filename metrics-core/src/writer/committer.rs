@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -26,14 +26,20 @@ pub(crate) struct CommitFigures {
     pub(crate) commit_buckets: [AtomicU64; COMMIT_BUCKETS_US.len() + 1],
     /// When the memtable that waits for its chunks was sealed, if one waits.
     pub(crate) sealed_at: Mutex<Option<Instant>>,
-    /// Why no more writes are taken; set once.
-    pub(crate) failure: Mutex<Option<String>>,
 }
 
 /// Upper bounds of the buckets of commit times, in microseconds; see `Stats::commit_buckets`.
 pub const COMMIT_BUCKETS_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000, 10_000_000];
-/// Commits between looks at the length of the write-ahead log.
-const COMMITS_PER_WAL_LOOK: u64 = 256;
+/// Commits between looks for idempotency keys that are too old.
+const COMMITS_PER_KEY_LOOK: u64 = 256;
+/// Least time between two demands for a checkpoint: where something holds it up, asking more often helps nobody.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// At so many times `Options::wal_limit_bytes` the write-ahead log grows no more: writes are refused.
+const WAL_LIMITS: u64 = 4;
+/// What a point takes in the write-ahead log, at most, with its share of what a commit takes besides.
+const LOGGED_POINT_BYTES: u64 = 64;
+/// What a new series takes there, but for its texts.
+const LOGGED_SERIES_BYTES: u64 = 256;
 
 impl CommitFigures {
     fn took(&self, elapsed_us: u64) {
@@ -51,6 +57,7 @@ pub(crate) struct Committer {
     figures: Arc<CommitFigures>,
     changes: Arc<Changes>,
     keys: Keys,
+    checkpoint_asked_at: Option<Instant>,
 }
 
 /// The writes of one group on their way into one commit.
@@ -75,7 +82,7 @@ impl Committer {
         changes: Arc<Changes>,
         stored: Vec<StoredKey>,
     ) -> Self {
-        Self { store, queue, maintenance, figures, changes, keys: Keys::load(stored) }
+        Self { store, queue, maintenance, figures, changes, keys: Keys::load(stored), checkpoint_asked_at: None }
     }
 
     /// Runs until the queue is closed and drained.
@@ -92,12 +99,12 @@ impl Committer {
                 }
             }
             let seal = self.make_room(!seals.is_empty());
-            match self.backlog() {
-                Some(points) if !seal => answer(group.replies, Err(WriteError::Backlog { points })),
-                _ => self.commit(&connection, group, seal),
+            if let Some(error) = self.no_room(&group.commit, seal) {
+                answer(std::mem::take(&mut group).replies, Err(error));
             }
+            self.commit(&connection, group, seal);
             for reply in seals {
-                let failure = self.figures.failure.lock().clone();
+                let failure = self.store.failure.get();
                 let answer = failure.map_or(Ok(Receipt { points: 0, replayed: false }), |f| Err(WriteError::Store(f)));
                 let _ = reply.send(answer);
             }
@@ -107,7 +114,7 @@ impl Committer {
 
     /// Checks a write and adds it to the group, or answers it at once.
     fn admit(&self, job: WriteJob, group: &mut Group) {
-        if let Some(failure) = self.figures.failure.lock().clone() {
+        if let Some(failure) = self.store.failure.get() {
             let _ = job.reply.send(Err(WriteError::Store(failure)));
             return;
         }
@@ -152,6 +159,10 @@ impl Committer {
     fn resolve(&self, job: &WriteJob, group: &mut Group) -> Result<Vec<SeriesId>, WriteError> {
         let registry = self.store.registry.read();
         let keys = job.batch.series();
+        let limit = self.store.options.max_labels;
+        if let Some(key) = keys.iter().find(|key| key.labels.len() > limit) {
+            return Err(WriteError::TooManyLabels { name: key.name.to_string(), labels: key.labels.len(), limit });
+        }
         let known: Vec<Option<SeriesId>> =
             keys.iter().map(|key| registry.id(key).or_else(|| group.new_series.get(key).copied())).collect();
         let new = known.iter().filter(|id| id.is_none()).count();
@@ -199,6 +210,35 @@ impl Committer {
         full.then(|| snapshot.memtables().map(crate::store::Memtable::len).sum())
     }
 
+    /// Why a group has to wait, if it has: points cannot be moved out of memory, the log cannot be moved into the file,
+    /// or the disk is nearly full. All three end by themselves, or once somebody makes room.
+    fn no_room(&mut self, commit: &Commit, seal: bool) -> Option<WriteError> {
+        if commit.rows.is_empty() && commit.keys.is_empty() {
+            return None;
+        }
+        if let Some(points) = self.backlog().filter(|_| !seal) {
+            return Some(WriteError::Backlog { points });
+        }
+        let (wal_bytes, limit_bytes) = (self.store.wal_bytes(), self.store.options.wal_limit_bytes);
+        if wal_bytes > limit_bytes.saturating_mul(WAL_LIMITS) {
+            self.ask_for_checkpoint();
+            return Some(WriteError::LogFull { wal_bytes, limit_bytes });
+        }
+        let full = self.store.space.take(logged_bytes(commit), wal_bytes).err()?;
+        if wal_bytes > 0 {
+            // The log takes room twice: itself, and where it is to go.
+            self.ask_for_checkpoint();
+        }
+        Some(WriteError::DiskFull(full))
+    }
+
+    fn ask_for_checkpoint(&mut self) {
+        if self.checkpoint_asked_at.is_none_or(|at| at.elapsed() >= CHECKPOINT_INTERVAL) {
+            self.checkpoint_asked_at = Some(Instant::now());
+            self.maintenance.ask_for_checkpoint();
+        }
+    }
+
     fn commit(&mut self, connection: &crate::store::Connection, group: Group, seal: bool) {
         let Group { commit, replies, .. } = group;
         if commit.rows.is_empty() && commit.keys.is_empty() && commit.series.is_empty() && !seal {
@@ -224,10 +264,14 @@ impl Committer {
                 answer(replies, Ok(()));
                 self.after_commit(seal, commits);
             }
+            Err(error) if error.is_out_of_space() => {
+                tracing::warn!(%error, points, "a commit found no room on the disk: nothing of it is stored");
+                answer(replies, Err(WriteError::NoRoom(error)));
+            }
             Err(error) => {
                 tracing::error!(%error, points, "a commit failed: no more writes are taken");
-                *self.figures.failure.lock() = Some(error.to_string());
-                answer(replies, Err(WriteError::Store(error.to_string())));
+                self.store.failure.set(&error);
+                answer(replies, Err(WriteError::Store(error)));
             }
         }
     }
@@ -250,14 +294,14 @@ impl Committer {
         if sealed {
             self.maintenance.wake();
         }
-        if commits.is_multiple_of(COMMITS_PER_WAL_LOOK) {
+        if self.store.wal_bytes() > self.store.options.wal_limit_bytes {
+            self.ask_for_checkpoint();
+        }
+        if commits.is_multiple_of(COMMITS_PER_KEY_LOOK) {
             let lifetime = i64::try_from(self.store.options.key_lifetime.as_micros()).unwrap_or(i64::MAX);
             let before = (self.store.options.clock)().micros().saturating_sub(lifetime);
             if self.keys.expire(before) {
                 self.maintenance.expire_keys(before);
-            }
-            if self.store.file_bytes().1 > self.store.options.wal_limit_bytes {
-                self.maintenance.ask_for_checkpoint();
             }
         }
     }
@@ -270,6 +314,13 @@ impl Drop for Abandon {
     fn drop(&mut self) {
         self.0.abandon();
     }
+}
+
+/// What a commit takes in the write-ahead log, about, and rather too much.
+fn logged_bytes(commit: &Commit) -> u64 {
+    let texts = |key: &SeriesKey| key.labels.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
+    let series: u64 = commit.series.iter().map(|(_, key)| LOGGED_SERIES_BYTES + texts(key) as u64).sum();
+    series + (commit.rows.len() + 4 * commit.keys.len()) as u64 * LOGGED_POINT_BYTES
 }
 
 /// The spans in which each metric gets points.

@@ -63,8 +63,12 @@ impl Maintenance {
                 return Err(stopped());
             }
             state.tasks.push_back(Box::new(move |store, connection| {
+                let result = work(store, connection);
+                if let Err(error) = &result {
+                    store.failure.consider(error);
+                }
                 // A caller that is gone does not want the answer.
-                let _ = sender.send(work(store, connection));
+                let _ = sender.send(result);
             }));
         }
         self.asked.notify_all();
@@ -113,6 +117,7 @@ impl Maintenance {
                 };
                 drop(state);
                 if let Err(error) = self.tidy(store, &connection, asked) {
+                    store.failure.consider(&error);
                     tracing::error!(%error, "maintenance failed; the next round tries again");
                 }
                 state = self.state.lock();

@@ -6,6 +6,7 @@ mod compare;
 mod durability;
 mod ledger;
 mod life;
+mod log;
 mod nab;
 mod naive;
 mod naive_tests;

@@ -76,6 +76,9 @@ impl Text {
         self.single("metrics_store_metrics", "gauge", "Metric names in the store.", stats.metrics);
         self.single("metrics_store_file_bytes", "gauge", "Size of the store's file.", stats.file_bytes);
         self.single("metrics_store_wal_bytes", "gauge", "Size of the store's write-ahead log.", stats.wal_bytes);
+        if let Some(free) = stats.disk_free_bytes {
+            self.single("metrics_store_disk_free_bytes", "gauge", "Space that is free on the disk of the store.", free);
+        }
         self.single("metrics_store_chunks", "gauge", "Chunks that points were moved into.", stats.chunks);
         let name = "metrics_store_memory_points";
         self.single(

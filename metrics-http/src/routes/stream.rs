@@ -82,7 +82,12 @@ pub(crate) async fn stream(app: &Arc<App>, head: &Parts) -> Result<Reply, Failur
         return Ok(reply(Content::empty()));
     }
     let seat = Arc::clone(&app.streams).try_acquire_owned();
-    let seat = seat.map_err(|_| Failure::overloaded("too many streams at once: try again in a moment"))?;
+    let seat = seat.map_err(|_| {
+        Failure::overloaded(format!(
+            "too many streams at once (--max-streams {}): try again in a moment",
+            app.options.max_streams
+        ))
+    })?;
     // Before the first query, so that nothing falls between the two.
     let watch = app.engine.watch(events.names().to_vec(), after);
     let (events, first) = match after {

@@ -81,9 +81,16 @@ async fn an_answer_that_is_not_read_ends_the_connection() {
 async fn a_head_over_its_limit_is_refused() {
     let server = Server::start().await;
     let long = "x".repeat(40 << 10);
-    for (target, headers) in [("/ping", vec![("x", long.as_str())]), (&*format!("/ping?{long}"), vec![])] {
-        assert_eq!(server.send("GET", target, &headers, b"").await.status, 431);
+    for (target, headers, status) in
+        [("/ping", vec![("x", long.as_str())], 431), (&*format!("/ping?{long}"), vec![], 414)]
+    {
+        let answer = server.send("GET", target, &headers, b"").await;
+        assert_eq!(answer.status, status);
+        assert!(answer.message().contains("32768 bytes (--header-limit)"), "{}", answer.message());
     }
+    // Beyond what is read at all, there is no more than a status.
+    let longer = "x".repeat(80 << 10);
+    assert_eq!(server.send("GET", "/ping", &[("x", &longer)], b"").await.status, 431);
     let fits = "x".repeat(30 << 10);
     assert_eq!(server.send("GET", "/ping", &[("x", &fits)], b"").await.status, 200);
 }
@@ -104,7 +111,7 @@ async fn requests_beyond_the_limit_are_refused_and_checks_are_not() {
     let mut first = in_flight(&server).await;
     let second = server.get("/v1/metrics").await;
     assert_eq!((second.status, second.header("retry-after")), (503, Some("1")));
-    assert!(second.message().contains("too many requests"), "{}", second.message());
+    assert!(second.message().contains("too many requests at once (--max-requests 1)"), "{}", second.message());
     for target in ["/ping", "/health"] {
         assert_eq!(server.get(target).await.status, 200);
     }
@@ -121,7 +128,7 @@ async fn connections_beyond_the_limit_are_refused() {
     let mut second = server.connect().await;
     let refused = second.answer(false).await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-    assert!(refused.message().contains("too many connections"), "{}", refused.message());
+    assert!(refused.message().contains("too many connections at once (--max-connections)"), "{}", refused.message());
     assert!(second.closed().await.is_empty());
     first.write(GOOD).await;
     assert_eq!(first.answer(false).await.status, 201);

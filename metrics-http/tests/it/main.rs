@@ -6,6 +6,7 @@ mod bounds;
 mod columnar;
 mod harness;
 mod influx;
+mod limits;
 mod otlp;
 mod page;
 mod pictures;

@@ -1,0 +1,64 @@
+//! The write-ahead log has a bound, also while somebody reads for long.
+
+use std::time::{Duration, Instant};
+
+use metrics_core::{Batch, Engine, Options, Point, SqlLimits, Timestamp, WriteError};
+
+const LIMIT_BYTES: u64 = 1 << 20;
+/// What one commit adds to a log that is not at its bound yet, about.
+const COMMIT_BYTES: u64 = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn batch(number: i64) -> Batch {
+    let point = |at: i64| {
+        Point::new("m", Timestamp::clamped((number * 2_000 + at) * 1_000), (at * 7_919 % 10_007) as f64 / 13.0)
+    };
+    (0..2_000).map(|at| point(at).expect("valid")).collect()
+}
+
+#[test]
+fn a_long_reader_neither_lets_the_log_grow_without_end_nor_stops_writes_for_good() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Small, so that tables come and go while the statement runs: that is what a checkpoint has to wait for.
+    let options = Options { sql: true, wal_limit_bytes: LIMIT_BYTES, head_points: 10_000, ..Options::default() };
+    let engine = Engine::open_with(folder.path().join("m.duckdb"), options).expect("opens");
+    engine.write(batch(0)).expect("open").wait().expect("stored");
+    let reader = {
+        let engine = engine.clone();
+        std::thread::spawn(move || {
+            let slow = "SELECT count(*) FROM points a, points b, points c WHERE a.value + b.value + c.value < 0";
+            let limits = SqlLimits { timeout: Duration::from_secs(8), ..SqlLimits::default() };
+            engine.sql(slow, &limits).expect_err("it takes longer than it may")
+        })
+    };
+    let (mut stored, mut refused, mut longest, mut number) = (1_u64, 0_u64, 0, 1);
+    let mut write = |stored: &mut u64, refused: &mut u64| {
+        match engine.write(batch(number)).expect("open").wait() {
+            Ok(_) => *stored += 1,
+            Err(WriteError::LogFull { wal_bytes, limit_bytes }) => {
+                assert!(wal_bytes > 4 * limit_bytes, "{wal_bytes}");
+                *refused += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        number += 1;
+        longest = longest.max(engine.stats().wal_bytes);
+    };
+    while !reader.is_finished() {
+        write(&mut stored, &mut refused);
+    }
+    reader.join().expect("it ends");
+    // The next checkpoint takes the log in.
+    let (begun, before) = (Instant::now(), stored);
+    while stored < before + 20 {
+        write(&mut stored, &mut refused);
+        assert!(begun.elapsed() < PATIENCE, "writes are refused for good");
+    }
+    assert!(
+        longest <= 4 * LIMIT_BYTES + 2 * COMMIT_BYTES,
+        "{longest} bytes of log, {stored} stored, {refused} refused"
+    );
+    assert_eq!(engine.stats().points, stored * 2_000);
+    eprintln!("{longest} bytes of log at most, {stored} writes stored, {refused} refused");
+    engine.close().expect("closes");
+}
