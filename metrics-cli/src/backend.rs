@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::args::{StoreArgs, TargetArgs};
 use crate::output::WrongUsage;
+use crate::remote::Remote;
 
 /// The file that is used where none is named.
 const DEFAULT_FILE: &str = "metrics.duckdb";
@@ -24,7 +25,7 @@ pub(crate) enum Target {
     /// A store's file.
     File(PathBuf),
     /// A server's address.
-    Server(String),
+    Server(Remote),
 }
 
 impl Target {
@@ -35,7 +36,7 @@ impl Target {
     /// [`WrongUsage`] when both options are given, or a server and an option of a store.
     pub(crate) fn of(args: TargetArgs) -> Result<Self, WrongUsage> {
         let elsewhere = args.elsewhere;
-        let server = match (args.db, args.url) {
+        let url = match (args.db, args.url) {
             (Some(_), Some(_)) => {
                 return Err(WrongUsage("--db and --url cannot be used together: name a file or a server".into()));
             }
@@ -50,7 +51,7 @@ impl Target {
             Some(option) => Err(WrongUsage(format!(
                 "--{option} is about a store's file: a server at --url has its own, set when it is started"
             ))),
-            None => Ok(Self::Server(server)),
+            None => Ok(Self::Server(Remote { url, args: args.remote })),
         }
     }
 
@@ -98,9 +99,7 @@ impl Backend {
     pub(crate) async fn open(target: &Target, access: Access, store: StoreArgs) -> anyhow::Result<Self> {
         Ok(match target {
             Target::File(file) => Self::File(open_file(file, access, store.options()).await?),
-            Target::Server(url) => {
-                Self::Server(Client::new(url.as_str()).map_err(|error| WrongUsage(format!("--url: {error}")))?)
-            }
+            Target::Server(remote) => Self::Server(remote.client()?),
         })
     }
 
@@ -247,7 +246,7 @@ impl<'a> Upload<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Elsewhere;
+    use crate::args::{Elsewhere, RemoteArgs};
 
     fn args(line: [Option<&str>; 2], elsewhere: [Option<&str>; 2]) -> TargetArgs {
         let ([db, url], [other_db, other_url]) = (line, elsewhere);
@@ -256,7 +255,11 @@ mod tests {
             url: other_url.map(String::from),
             store_option: Some("threads".into()),
         };
-        TargetArgs { db: db.map(PathBuf::from), url: url.map(String::from), elsewhere }
+        TargetArgs { db: db.map(PathBuf::from), url: url.map(String::from), elsewhere, remote: RemoteArgs::default() }
+    }
+
+    fn server(url: &str) -> Target {
+        Target::Server(Remote { url: url.into(), args: RemoteArgs::default() })
     }
 
     #[test]
@@ -269,8 +272,8 @@ mod tests {
             Target::of(args).expect("valid")
         };
         assert_eq!(of([Some("a"), None], both), file("a"));
-        assert_eq!(of([None, Some("http://a")], both), Target::Server("http://a".into()));
-        assert_eq!(of([None, None], both), Target::Server("http://e".into()));
+        assert_eq!(of([None, Some("http://a")], both), server("http://a"));
+        assert_eq!(of([None, None], both), server("http://e"));
         assert_eq!(of([None, None], [Some("e.duckdb"), None]), file("e.duckdb"));
         assert_eq!(of([None, None], [None, None]), file("metrics.duckdb"));
         assert_eq!(Target::file(args([None, None], both)).expect("valid"), PathBuf::from("e.duckdb"));

@@ -15,6 +15,7 @@ mod notify;
 mod output;
 mod plot;
 mod png;
+mod remote;
 mod screen;
 mod signal;
 mod simulator;
@@ -28,13 +29,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use metrics_core::{Engine, Options, Timestamp};
-use metrics_sdk::Client;
 
 use args::{Cli, Command, ListArgs, SqlArgs, StoreArgs, TargetArgs};
 use backend::{Access, Backend, Target};
 use commands::list::Listing;
 use commands::serve::StoreFailed;
 use output::{ReaderGone, WrongUsage, note, print};
+use remote::Remote;
 
 /// A third less time for a small query, and less memory that is held but not used, than with glibc's.
 #[cfg(not(target_env = "msvc"))]
@@ -87,6 +88,9 @@ fn ended(outcome: anyhow::Result<bool>) -> ExitCode {
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             note(format_args!("error: {error:#}"));
+            if let Some(advice) = remote::advice(&error) {
+                note(advice);
+            }
             ExitCode::from(match error {
                 error if error.is::<WrongUsage>() => WRONG_USAGE,
                 error if error.is::<StoreFailed>() => STORE_FAILED,
@@ -103,6 +107,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
     match cli.command {
         Command::Completions { shell } => commands::docs::completions(shell)?,
         Command::Man { command } => commands::docs::man(command.as_deref())?,
+        Command::Token(args) => commands::token::run(args.command)?,
         Command::Serve(args) => {
             commands::serve::check(&args)?;
             let (file, options) = (Target::file(target)?, args.store.clone().options());
@@ -164,13 +169,13 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
                     let backup = async |engine: &Engine| commands::backup::of_file(file, engine).await;
                     on_file(target, args.store, backup).await?;
                 }
-                (None, Target::Server(url)) => commands::backup::of_server(url).await?,
+                (None, Target::Server(remote)) => commands::backup::of_server(&remote).await?,
                 (None, Target::File(_)) => unreachable!("a file's backup has a name"),
             }
         }
         Command::Health(args) => {
             let why = "health is about a running server";
-            commands::health::run(&args, server(target, why)?).await?;
+            commands::health::run(&args, &server(target, why)?).await?;
         }
         Command::Restore(args) => {
             let (file, options) = (Target::file(target)?, args.store.clone().options());
@@ -202,9 +207,9 @@ fn refuse_file(target: &TargetArgs, why: &str) -> Result<(), WrongUsage> {
 }
 
 /// The server that a command needs.
-fn server(target: TargetArgs, why: &str) -> Result<String, WrongUsage> {
+fn server(target: TargetArgs, why: &str) -> Result<Remote, WrongUsage> {
     match Target::of(target)? {
-        Target::Server(url) => Ok(url),
+        Target::Server(remote) => Ok(remote),
         Target::File(_) => Err(WrongUsage(format!("{why}: name it with --url, such as http://127.0.0.1:8080"))),
     }
 }
@@ -212,8 +217,8 @@ fn server(target: TargetArgs, why: &str) -> Result<String, WrongUsage> {
 async fn sql(args: &SqlArgs, target: TargetArgs) -> anyhow::Result<()> {
     let statement = commands::sql::statement(args)?;
     match Target::of(target)? {
-        Target::Server(url) => {
-            let client = Client::new(url).map_err(|error| WrongUsage(format!("--url: {error}")))?;
+        Target::Server(remote) => {
+            let client = remote.client()?;
             commands::sql::on_server(args, &statement, &client).await
         }
         Target::File(file) => {

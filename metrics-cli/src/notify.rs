@@ -1,10 +1,11 @@
 //! What a service manager is told, where one started this process and wants to know (systemd's sd_notify(3)).
 
 #[cfg(unix)]
-pub(crate) use told::{ready, stopping, watch};
+pub(crate) use told::{is_managed, ready, reloaded, reloading, stopping, watch};
 
 #[cfg(unix)]
 mod told {
+    use std::env;
     use std::io;
     use std::time::Duration;
 
@@ -15,6 +16,24 @@ mod told {
     /// Requests are taken.
     pub(crate) fn ready(url: &str) {
         tell(&[NotifyState::Ready, NotifyState::Status(&format!("listening on {url}"))]);
+    }
+
+    /// Whether somebody wants to know.
+    pub(crate) fn is_managed() -> bool {
+        env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty())
+    }
+
+    /// Files are read again.
+    pub(crate) fn reloading() {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Err(error) => report(Err(error)),
+        }
+    }
+
+    /// They were read.
+    pub(crate) fn reloaded() {
+        tell(&[NotifyState::Ready]);
     }
 
     /// No more requests are taken; what is queued is written, and the store closed.

@@ -90,6 +90,8 @@ pub struct Stats {
     pub read_cache_bytes: u64,
     /// Bytes that are free on the disk of the file; none where the system does not tell.
     pub disk_free_bytes: Option<u64>,
+    /// Whether so little of it is free that writes are refused, as [`Options::min_free_disk_bytes`] says.
+    pub disk_is_full: bool,
     /// Points that wait for their commit.
     pub queue_points: u64,
     /// Most that may wait, [`Options::queue_points`].
@@ -331,6 +333,7 @@ impl Engine {
             wal_bytes,
             read_cache_bytes: store.read_cache_bytes(),
             disk_free_bytes: store.space.free_bytes(),
+            disk_is_full: store.space.take(0, wal_bytes).is_err(),
             queue_points: self.inner.queue.len() as u64,
             queue_limit_points: self.inner.limits.queue_points as u64,
             commits: figures.commits.load(Ordering::Relaxed),

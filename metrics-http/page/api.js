@@ -2,6 +2,7 @@
 
 import { mergedFilters } from "./filter.js";
 import { widthMs } from "./format.js";
+import { authorization } from "./token.js";
 
 const TIMEOUT_MS = 30_000;
 const MIN_POINTS = 20;
@@ -11,8 +12,8 @@ const BELOW_SECOND = ["1ms", "2ms", "5ms", "10ms", "20ms", "50ms", "100ms", "200
 const FINE_SPAN_MS = 60_000;
 
 /**
- * A call without the answer hoped for. `kind`: "gone" (nobody answers), "refused" (our request is wrong),
- * "server" (its fault).
+ * A call without the answer hoped for. `kind`: "gone" (nobody answers), "locked" (a good token is asked for), "refused"
+ * (our request is wrong), "server" (its fault).
  */
 export class ApiError extends Error {
   constructor(kind, message, status = 0) {
@@ -28,7 +29,7 @@ async function call(path, { accept = "application/json", signal } = {}) {
   try {
     const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
     response = await fetch(new URL(path, document.baseURI), {
-      headers: { Accept: accept },
+      headers: { Accept: accept, ...authorization() },
       cache: "no-store",
       signal: either,
     });
@@ -43,7 +44,7 @@ async function call(path, { accept = "application/json", signal } = {}) {
   const { status } = response;
   const told = await response.json().catch(() => null);
   const message = typeof told?.message === "string" ? told.message : `status ${status}`;
-  throw new ApiError(status >= 500 ? "server" : "refused", message, status);
+  throw new ApiError(status >= 500 ? "server" : status === 401 ? "locked" : "refused", message, status);
 }
 
 /** Every metric's name, ascending. */

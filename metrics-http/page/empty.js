@@ -1,12 +1,15 @@
 // The page of a store without metrics: how a first point gets in.
 
 import { element } from "./dom.js";
+import { hasToken } from "./token.js";
 
 /** Fills the page of an empty store: how a first point gets in. */
 export function fillEmptyStore(root) {
   const origin = location.origin;
   const body = '{"name":"temperature","value":21.5,"labels":{"room":"kitchen"}}';
-  const point = `curl -X POST ${origin}/v1/metrics \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  // The token itself is not shown: commands are copied and kept.
+  const token = hasToken() ? `  -H "Authorization: Bearer $METRICS_TOKEN" \\\n` : "";
+  const point = `curl -X POST ${origin}/v1/metrics \\\n${token}  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
   root.replaceChildren(
     element("h2", {}, "No metrics yet"),
     element("p", {}, "This store is empty. Post a first point:"),

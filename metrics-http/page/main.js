@@ -1,5 +1,6 @@
 // The page: holds what all panels share, and its address.
 
+import { metricNames } from "./api.js";
 import { Catalog } from "./catalog.js";
 import { onThemeChange } from "./colours.js";
 import { Controls } from "./controls.js";
@@ -8,6 +9,7 @@ import { fillEmptyStore } from "./empty.js";
 import { copyLink } from "./export.js";
 import { clock } from "./format.js";
 import { Gestures } from "./gestures.js";
+import { Lock } from "./lock.js";
 import { goneNotice, showNotices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { between, isOpen, scaled, spanOf } from "./range.js";
@@ -15,6 +17,7 @@ import { decodeView, emptyPanel, MAX_PANELS, sameRange, trail } from "./state.js
 import { ChangeStream } from "./stream.js";
 import { bindTheme } from "./theme.js";
 import { Times } from "./times.js";
+import { forgetToken, hasToken } from "./token.js";
 
 const SLIDE_MIN_MS = 1_000;
 
@@ -34,6 +37,8 @@ class App {
     changed: (names) => this.panels.forEach((panel) => panel.touched(names)),
     turned: () => this.panels.forEach((panel) => panel.touched(null)),
   });
+
+  #lock = new Lock(byId("lock"), { check: () => metricNames(), opened: () => this.#opened() });
 
   constructor() {
     this.controls = new Controls(this);
@@ -114,6 +119,11 @@ class App {
     document.addEventListener("visibilitychange", () => this.#listenForChanges());
     byId("copy-link").addEventListener("click", (event) => copyLink(event.currentTarget));
     byId("add-panel").addEventListener("click", () => this.addPanel());
+    byId("forget").addEventListener("click", () => {
+      forgetToken();
+      // With the page goes what was drawn.
+      location.reload();
+    });
     const slide = () => {
       if (this.isTold) for (const panel of this.panels) panel.slide();
       const { bounds } = this.selected;
@@ -223,6 +233,20 @@ class App {
     for (const panel of this.panels) panel.loop.wake();
   }
 
+  /** Asks for a token in place of everything; one that was not good is forgotten. */
+  shut(message) {
+    forgetToken();
+    this.#lock.shut(message);
+    this.showStore();
+  }
+
+  #opened() {
+    // A stream that was refused is asked for again at once.
+    this.#stream.watch([]);
+    this.showStore();
+    this.retry();
+  }
+
   /** Returns to the range before the last zoom. */
   zoomBack() {
     const { ranges } = trail;
@@ -265,8 +289,10 @@ class App {
   /** Shows the panels, or how a first point gets in: which, the metrics' names tell. */
   showStore() {
     const isEmpty = this.catalog.isLoaded && this.catalog.names.length === 0;
-    byId("empty").hidden = !isEmpty;
-    byId("workspace").hidden = isEmpty;
+    const { isShut } = this.#lock;
+    byId("empty").hidden = !isEmpty || isShut;
+    byId("workspace").hidden = isEmpty || isShut;
+    byId("forget").hidden = !hasToken();
     if (isEmpty && byId("empty").childElementCount === 0) fillEmptyStore(byId("empty"));
   }
 
@@ -279,7 +305,7 @@ class App {
     const since = Math.min(...gone.map((each) => each.since));
     const first = gone.find((each) => each.since === since);
     showNotices(byId("notices"), first ? [goneNotice(first, this.time.tz, () => this.retry())] : []);
-    const states = ["gone", "refused", "loading", "waiting", "live", "still"];
+    const states = ["locked", "gone", "refused", "loading", "waiting", "live", "still"];
     this.#status(states.find((state) => panels.some((each) => each.state === state)));
     this.#listenForChanges();
     this.times.syncDates();
@@ -295,6 +321,7 @@ class App {
       live: `as of ${now}`,
       still: `as of ${now}`,
       gone: "server gone, trying again",
+      locked: "asks for a token",
       refused: "refused",
     }[state];
     byId("status").dataset.state = state;

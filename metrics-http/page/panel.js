@@ -34,7 +34,7 @@ export class Panel {
   gone = null;
   /** What the server says is wrong with the view, or null. */
   refused = null;
-  /** loading, waiting, live, still, gone, refused. */
+  /** loading, waiting, live, still, gone, locked, refused. */
   state = "loading";
 
   constructor(app, own) {
@@ -198,6 +198,11 @@ export class Panel {
   /** Shows what went wrong; true when it is worth another try. */
   #failed(error) {
     const kind = error.kind ?? "page";
+    if (kind === "locked") {
+      this.app.shut(error.message);
+      this.#turn("locked");
+      return false;
+    }
     const isRetried = kind === "gone" || kind === "server";
     if (isRetried) {
       this.gone = { kind, since: this.gone?.since ?? Date.now(), message: error.message, kept: this.#frame !== null };

@@ -41,16 +41,13 @@ impl Access {
         Ok(Self { allow_hosts, cors })
     }
 
-    /// Refuses a request whose host is none of ours, and a write that a page of another site sends.
+    /// Refuses a request whose host is none of ours, and one that a page of another site sends.
     ///
     /// # Errors
     /// 400 without one readable host, else 403.
     pub(crate) fn check(&self, head: &Parts, local: IpAddr) -> Result<(), Failure> {
         let host = self.check_host(head, local)?;
-        if matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
-            return Ok(());
-        }
-        self.check_write(&head.headers, &host)
+        self.check_page(head, &host)
     }
 
     fn check_host(&self, head: &Parts, local: IpAddr) -> Result<Authority, Failure> {
@@ -86,19 +83,26 @@ impl Access {
         host == "localhost" || self.allow_hosts.contains(&host)
     }
 
-    /// A browser says where a page comes from; other clients say nothing.
-    fn check_write(&self, headers: &HeaderMap, host: &Authority) -> Result<(), Failure> {
+    /// A browser says where a page comes from; other clients say nothing. Reading counts too: a page that may not see an
+    /// answer can still have the server work.
+    fn check_page(&self, head: &Parts, host: &Authority) -> Result<(), Failure> {
+        let headers = &head.headers;
         let origin = headers.get(ORIGIN);
         if origin.is_some_and(|origin| self.is_trusted(origin)) {
             return Ok(());
         }
-        let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site");
+        let says =
+            |name: &str, value: &str| headers.get(name).is_some_and(|given| given.as_bytes() == value.as_bytes());
+        // Who follows a link to here sees the answer in a window of its own.
+        let follows =
+            head.method == Method::GET && says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");
+        let cross_site = says("sec-fetch-site", "cross-site") && !follows;
         let foreign = origin.is_some_and(|origin| {
             let authority = origin.to_str().ok().and_then(|text| text.split_once("://")).map(|(_, rest)| rest);
             authority.is_none_or(|authority| !authority.eq_ignore_ascii_case(host.as_str()))
         });
         if cross_site || foreign {
-            let message = "a page of another origin may not write: start the server with --cors-origin to allow it";
+            let message = "a page of another origin may not ask here: start the server with --cors-origin to allow it";
             return Err(Failure::forbidden(message));
         }
         Ok(())
@@ -125,7 +129,9 @@ impl Access {
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow));
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Content-Type, Content-Encoding, Idempotency-Key, Accept, Range, If-Range"),
+            HeaderValue::from_static(
+                "Authorization, Content-Type, Content-Encoding, Idempotency-Key, Accept, Range, If-Range, Last-Event-ID",
+            ),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         Some(reply)
@@ -146,7 +152,7 @@ impl Access {
         };
         if let Some(allowed) = allowed {
             reply.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            let exposed = "Retry-After, Idempotency-Replayed, Accept-Ranges, Content-Range, ETag";
+            let exposed = "Retry-After, Idempotency-Replayed, Accept-Ranges, Content-Range, ETag, WWW-Authenticate";
             reply.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
         }
     }
@@ -247,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_of_foreign_pages_are_refused() {
+    fn foreign_pages_are_refused_and_links_are_followed() {
         let host = ("host", "localhost:8080");
         assert_eq!(status(None, "POST", &[host]), 200, "no browser");
         assert_eq!(status(None, "POST", &[host, ("origin", "http://localhost:8080")]), 200, "our own page");
@@ -255,7 +261,13 @@ mod tests {
         assert_eq!(status(None, "POST", &[host, ("origin", "null")]), 403);
         assert_eq!(status(None, "POST", &[host, ("sec-fetch-site", "cross-site")]), 403);
         assert_eq!(status(None, "POST", &[host, ("sec-fetch-site", "same-origin")]), 200);
-        assert_eq!(status(None, "GET", &[host, ("origin", "http://localhost:3000")]), 200);
+        assert_eq!(status(None, "GET", &[host, ("origin", "http://localhost:3000")]), 403);
+        let link =
+            [host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert_eq!(status(None, "GET", &link[..2]), 403, "a picture in a foreign page");
+        assert_eq!((status(None, "GET", &link), status(None, "POST", &link)), (200, 403));
+        let frame = [link[0], link[1], link[2], ("sec-fetch-dest", "iframe")];
+        assert_eq!(status(None, "GET", &frame), 403);
     }
 
     #[test]

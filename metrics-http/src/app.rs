@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::backups::Backups;
 use crate::exports::Exports;
 use crate::figures::Figures;
+use crate::gate::Gate;
 use crate::limits::{Memory, Workers};
 use crate::options::ServerOptions;
 use crate::router::Router;
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) engine: Engine,
     pub(crate) options: ServerOptions,
     pub(crate) access: Access,
+    pub(crate) gate: Gate,
     pub(crate) router: Router,
     pub(crate) figures: Figures,
     /// Memory for bodies.
@@ -64,6 +66,7 @@ impl App {
         let coders = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
             access: Access::new(&options)?,
+            gate: Gate::new(&options),
             router: Router::new(),
             figures: Figures::new(),
             memory: Memory::new(options.body_memory_bytes),

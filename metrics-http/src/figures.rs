@@ -14,6 +14,7 @@ pub(crate) enum Reason {
     Partial,
     TooLarge,
     Unsupported,
+    Unauthorized,
     Forbidden,
     NotFound,
     Method,
@@ -33,11 +34,12 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All of them with the words that the figures use.
-    pub(crate) const ALL: [(Self, &'static str); 19] = [
+    pub(crate) const ALL: [(Self, &'static str); 20] = [
         (Self::Malformed, "malformed"),
         (Self::Partial, "partial"),
         (Self::TooLarge, "too_large"),
         (Self::Unsupported, "unsupported"),
+        (Self::Unauthorized, "unauthorized"),
         (Self::Forbidden, "forbidden"),
         (Self::NotFound, "not_found"),
         (Self::Method, "method"),
@@ -102,8 +104,8 @@ impl Dropped {
 }
 
 /// The statuses that the server gives; 0 stands for any other.
-pub(crate) const STATUSES: [u16; 21] =
-    [200, 201, 204, 304, 400, 403, 404, 405, 406, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504, 507, 0];
+pub(crate) const STATUSES: [u16; 22] =
+    [200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504, 507, 0];
 /// Upper bounds of the buckets of request durations, in microseconds.
 pub(crate) const BUCKETS_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000, 10_000_000];
 

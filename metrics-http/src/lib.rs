@@ -31,7 +31,12 @@
 //!
 //! The `Host` of a request must be a loopback name, the address that the client connected to, or one of
 //! [`ServerOptions::allow_hosts`]: a page of another site cannot reach the server through a name that it controls.
-//! Writes that a browser sends from another site's page are refused unless [`ServerOptions::cors_origin`] names it.
+//! What a browser sends from another site's page is refused unless [`ServerOptions::cors_origin`] names it; links to here
+//! may be followed.
+//!
+//! With [`ServerOptions::tokens`] a request needs a token whose scopes allow what its route does; `/ping`, `/health`, the
+//! description and the files of the page are everybody's. Tokens come in headers alone: there are no cookies, and nothing
+//! is read from addresses.
 
 mod access;
 mod app;
@@ -40,12 +45,14 @@ mod body;
 mod compress;
 mod connection;
 mod content;
+mod credentials;
 mod events;
 mod exports;
 mod figures;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gate;
 mod inflate;
 mod limits;
 mod negotiate;
@@ -59,7 +66,12 @@ mod respond;
 mod router;
 mod routes;
 mod server;
+mod throttle;
+mod tls;
+mod tokens;
 
 pub use backups::BackupOptions;
 pub use options::ServerOptions;
 pub use server::serve;
+pub use tls::{Tls, TlsError};
+pub use tokens::{Scope, Scopes, Secret, TokenError, TokenFile, TokenInfo, Tokens};

@@ -7,6 +7,8 @@ use std::time::Duration;
 use metrics_core::SqlLimits;
 
 use crate::backups::BackupOptions;
+use crate::tls::Tls;
+use crate::tokens::Tokens;
 
 /// Bounds and access of a server. Every field is enforced; [`Default`] suits a machine that others use too.
 ///
@@ -97,6 +99,15 @@ pub struct ServerOptions {
     /// Further names under which the server may be called, without port. Default: none, so that only loopback names
     /// and the address that the client connected to are served.
     pub allow_hosts: Vec<String>,
+    /// The tokens of those who may ask; without any, everybody who reaches the listener may read and write, so that it
+    /// should be one of this machine alone. Default: none.
+    pub tokens: Option<Tokens>,
+    /// Most wrong tokens that are answered with 401 from one address (of version 6: one /64) in 10 s; one more is
+    /// answered with 429 and its connection closed. Good tokens pass all the same. Default 20; at least 1.
+    pub max_wrong_tokens: u32,
+    /// Certificate and key by which every connection is TLS. A handshake may take [`Self::header_timeout`]. Default: none,
+    /// so that tokens and points go over the network as they are.
+    pub tls: Option<Tls>,
 }
 
 impl ServerOptions {
@@ -117,6 +128,7 @@ impl ServerOptions {
             ("max_streams", self.max_streams),
             ("max_queries", self.max_queries),
             ("max_exports", self.max_exports),
+            ("max_wrong_tokens", self.max_wrong_tokens as usize),
             ("export_limit_bytes", usize::try_from(self.export_limit_bytes).unwrap_or(usize::MAX)),
         ];
         let times = [
@@ -178,6 +190,9 @@ impl Default for ServerOptions {
             grace: Duration::from_secs(8),
             cors_origin: None,
             allow_hosts: Vec::new(),
+            tokens: None,
+            max_wrong_tokens: 20,
+            tls: None,
         }
     }
 }

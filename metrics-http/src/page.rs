@@ -38,6 +38,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "legend.js"
         "live.js"
         "load.js"
+        "lock.js"
         "main.js"
         "notices.js"
         "panel.js"
@@ -54,6 +55,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "theme.css"
         "theme.js"
         "times.js"
+        "token.js"
         "tooltip.js"
         "zone.js"
     ];

@@ -278,6 +278,7 @@ fn prometheus_type(status: StatusCode, reason: Reason) -> &'static str {
 /// InfluxDB 2's word for a status (docs.influxdata.com/influxdb/v2/api, "Error").
 fn influx_code(status: StatusCode) -> &'static str {
     match status {
+        StatusCode::UNAUTHORIZED => "unauthorized",
         StatusCode::FORBIDDEN => "forbidden",
         StatusCode::METHOD_NOT_ALLOWED => "method not allowed",
         StatusCode::PAYLOAD_TOO_LARGE => "request too large",

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::header::{
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode};
@@ -23,6 +24,7 @@ use crate::openapi::Operation;
 use crate::requests::{RequestId, Told};
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version, prometheus_told};
+use crate::tokens::Scope;
 
 /// For answers that are no page: nothing in them may be run or shown by a browser.
 const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -197,6 +199,14 @@ impl Route {
         }
     }
 
+    /// What a token must allow for this method; none where everybody may ask.
+    pub(crate) fn needs(self, method: &Method) -> Option<Scope> {
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        let operation = self.operations().iter().find(|operation| operation.method == method);
+        // What is not described is nobody's but the administrator's.
+        operation.map_or(Some(Scope::Admin), |operation| operation.needs)
+    }
+
     /// Routes whose `POST` writes points.
     fn is_write(self) -> bool {
         matches!(self, Self::Metrics | Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite)
@@ -280,11 +290,11 @@ pub(crate) async fn answer(app: &Arc<App>, ends: Ends, request: Request<Incoming
 
 async fn named(app: &Arc<App>, ends: Ends, request: Request<Incoming>, id: &RequestId) -> Reply {
     let started = Instant::now();
-    let (head, mut body) = request.into_parts();
+    let (mut head, mut body) = request.into_parts();
     let (route, params) = app.router.find(head.uri.path());
     let told = Told::of(&head, ends.peer);
     let sized = check_size(&head, app.options.header_limit_bytes);
-    let result = match sized.and_then(|()| admit(app, ends.local, &head, route)) {
+    let result = match sized.and_then(|()| admit(app, ends, &mut head, route)) {
         Err(failure) => Err(failure),
         Ok(Some(reply)) => Ok(reply),
         Ok(None) if route.is_exempt() => dispatch(app, route, params, &head, &mut body).await,
@@ -334,8 +344,8 @@ fn check_size(head: &Parts, limit_bytes: usize) -> Result<(), Failure> {
 }
 
 /// Whether the request may go on to its route, or has its answer already.
-fn admit(app: &App, local: IpAddr, head: &Parts, route: Route) -> Result<Option<Reply>, Failure> {
-    app.access.check(head, local)?;
+fn admit(app: &App, ends: Ends, head: &mut Parts, route: Route) -> Result<Option<Reply>, Failure> {
+    app.access.check(head, ends.local)?;
     if route == Route::Unknown {
         let path: String = head.uri.path().chars().take(256).collect();
         let message = format!("there is nothing at {path}");
@@ -344,11 +354,14 @@ fn admit(app: &App, local: IpAddr, head: &Parts, route: Route) -> Result<Option<
     if let Some(reply) = app.access.preflight(head, route.allow()) {
         return Ok(Some(reply));
     }
-    if route.allow().split(", ").any(|method| method == head.method.as_str()) {
-        Ok(None)
-    } else {
-        Err(Failure::method(&head.method, route.allow()))
+    if !route.allow().split(", ").any(|method| method == head.method.as_str()) {
+        return Err(Failure::method(&head.method, route.allow()));
     }
+    // What outlasts its request, such as a stream, looks at it again.
+    if let Some(grant) = app.gate.check(head, route.needs(&head.method), ends.peer)? {
+        head.extensions.insert(grant);
+    }
+    Ok(None)
 }
 
 async fn dispatch(
@@ -406,6 +419,12 @@ async fn finish(app: &Arc<App>, head: &Parts, mut reply: Reply) -> Reply {
     let headers = reply.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    if app.gate.is_closed() {
+        // What one token may see is kept for nobody else; tags of files say so themselves.
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(BARE_POLICY));
     if let Some(length) = length
         && !no_body

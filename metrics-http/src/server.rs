@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_core::Engine;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,10 @@ const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// What a connection beyond the limit gets.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 85\r\n\
     retry-after: 1\r\nconnection: close\r\n\r\n{\"message\":\"too many connections at once (--max-connections): try again in a moment\"}";
+
+/// What a client gets that speaks without TLS where TLS is spoken.
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 70\r\n\
+    connection: close\r\n\r\n{\"message\":\"this server speaks TLS: use https:// in place of http://\"}";
 
 /// Serves an engine on a listener until `shutdown` resolves; then says so on `/ready`, goes on for
 /// [`ServerOptions::drain`], and after that accepts nothing more, ends idle connections, lets
@@ -114,8 +119,15 @@ fn connection_limit(asked: usize) -> usize {
 /// Tells a client that there is no room, as far as that is possible without waiting for it.
 fn refuse(app: &App, stream: &TcpStream) {
     app.figures.connections_refused.fetch_add(1, Ordering::Relaxed);
+    if app.options.tls.is_some() {
+        // Without a handshake it would not be read.
+        return;
+    }
     let _ = stream.try_write(FULL);
 }
+
+/// Why a connection ended early.
+type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 /// One connection's share of the server.
 struct Connection {
@@ -134,15 +146,45 @@ impl Connection {
         drop(seat);
     }
 
-    async fn serve(&self, stream: TcpStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn serve(&self, stream: TcpStream) -> Result<(), Broken> {
         stream.set_nodelay(true)?;
         let ends = Ends { local: stream.local_addr()?.ip(), peer: stream.peer_addr()?.ip() };
         let options = &self.app.options;
+        if options.tls.is_some() && self.is_plain(&stream).await? {
+            let _ = stream.try_read(&mut [0; 4 << 10]);
+            let _ = stream.try_write(PLAIN);
+            return Ok(());
+        }
         let progress = Arc::new(Progress::default());
         let stream = PacedStream::new(stream, Arc::clone(&progress), options);
+        let Some(tls) = &options.tls else { return self.talk(stream, ends, &progress).await };
+        let stream = tokio::select! {
+            accepted = tokio::time::timeout(options.header_timeout, tls.acceptor().accept(stream)) => accepted??,
+            () = self.app.stop.cancelled() => return Ok(()),
+        };
+        self.talk(stream, ends, &progress).await
+    }
+
+    /// Whether a client begins to speak without TLS: a handshake begins with 22 (RFC 8446, section 5.1), a request with a
+    /// letter.
+    async fn is_plain(&self, stream: &TcpStream) -> Result<bool, Broken> {
+        let mut first = [0];
+        let read = tokio::select! {
+            read = tokio::time::timeout(self.app.options.header_timeout, stream.peek(&mut first)) => read??,
+            () = self.app.stop.cancelled() => 0,
+        };
+        Ok(read == 1 && first[0].is_ascii_alphabetic())
+    }
+
+    /// Answers the requests of a connection.
+    async fn talk<S>(&self, stream: S, ends: Ends, progress: &Arc<Progress>) -> Result<(), Broken>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let options = &self.app.options;
         let service = service_fn(|request| {
             progress.ask();
-            let (app, progress) = (Arc::clone(&self.app), Arc::clone(&progress));
+            let (app, progress) = (Arc::clone(&self.app), Arc::clone(progress));
             async move { Ok::<_, Infallible>(answer(&app, ends, request, progress).await) }
         });
         let connection = http1::Builder::new()
@@ -179,9 +221,11 @@ mod tests {
 
     #[test]
     fn the_refusal_of_a_connection_says_its_own_length() {
-        let text = std::str::from_utf8(FULL).expect("ASCII");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{}", body.len());
-        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+        for text in [FULL, PLAIN] {
+            let text = std::str::from_utf8(text).expect("ASCII");
+            let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+            assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{}", body.len());
+            assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+        }
     }
 }

@@ -20,6 +20,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Where the server asks for a token, or is at an `https://` address with a certificate of your own, build the client with
+//! `Client::build(metrics_sdk::Client::builder(url).token(token).ca_certs(pem))`.
+//!
 //! Into a store in the same program, through `metrics-core` (feature `engine`):
 //!
 //! ```no_run

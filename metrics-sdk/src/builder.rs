@@ -28,6 +28,7 @@ pub struct ClientBuilder {
     pub(crate) url: String,
     pub(crate) timeout: Duration,
     pub(crate) token: Option<String>,
+    pub(crate) ca_certs: Option<Vec<u8>>,
     pub(crate) retry: Retry,
     pub(crate) max_answer_bytes: usize,
     pub(crate) gzip: bool,
@@ -54,6 +55,7 @@ impl ClientBuilder {
             url: url.into(),
             timeout: Self::DEFAULT_TIMEOUT,
             token: None,
+            ca_certs: None,
             retry: Retry::default(),
             max_answer_bytes: Self::DEFAULT_MAX_ANSWER_BYTES,
             gzip: true,
@@ -67,9 +69,17 @@ impl ClientBuilder {
         self
     }
 
-    /// The token that the server asks for; sent as `Authorization: Bearer`. Default none.
+    /// The token that the server asks for; sent as `Authorization: Bearer`, to this server alone. Over `http://` anyone on
+    /// the way can read it. Default none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
+        self
+    }
+
+    /// The authorities, as PEM, to which the certificate of a server at `https://` must lead; no other is trusted then.
+    /// For a certificate that nobody signed, it is that certificate itself. Default: those that this machine trusts.
+    pub fn ca_certs(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_certs = Some(pem.into());
         self
     }
 
@@ -96,10 +106,10 @@ impl ClientBuilder {
     /// The client. Connects to nothing yet.
     ///
     /// # Errors
-    /// [`ClientError::Url`] or [`ClientError::Token`] when these cannot be used.
+    /// [`ClientError::Url`], [`ClientError::Token`] or [`ClientError::Trust`] when these cannot be used.
     pub fn build(self) -> Result<Client, ClientError> {
         let endpoint = Endpoint::new(&self.url)?;
-        let transport = Transport::new(&self, endpoint.as_str())?;
+        let transport = Transport::new(&self, &endpoint)?;
         Ok(Client::of(endpoint, transport, &self))
     }
 }

@@ -37,7 +37,8 @@ impl Client {
     /// A client with the settings that [`ClientBuilder`] names as defaults. Connects to nothing yet.
     ///
     /// # Errors
-    /// [`ClientError::Url`] when the address is not `http://host[:port][/prefix]`.
+    /// [`ClientError::Url`] when the address is neither `http://host[:port][/prefix]` nor the same with `https`;
+    /// [`ClientError::Trust`] when it is `https` and this machine trusts no authority.
     ///
     /// ```
     /// use metrics_sdk::{Client, ClientError};
@@ -48,7 +49,7 @@ impl Client {
         Self::builder(url).build()
     }
 
-    /// Settings for a client of the server at `http://host[:port][/prefix]`.
+    /// Settings for a client of the server at `http://host[:port][/prefix]` or `https://…`.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(url)
     }

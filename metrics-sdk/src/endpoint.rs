@@ -4,7 +4,7 @@ use hyper::Uri;
 
 use crate::ClientError;
 
-/// Where the server is: `http://host[:port][/prefix]`, without a slash at the end.
+/// Where the server is: `http://host[:port][/prefix]`, or `https://…`, without a slash at the end.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint(String);
 
@@ -21,16 +21,11 @@ impl Endpoint {
             Err(error) => return refuse(&format!("{error}; use one such as http://127.0.0.1:8080")),
         };
         match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(authority)) if !authority.as_str().contains('@') => {}
-            (Some("http"), Some(_)) => {
+            (Some("http" | "https"), Some(authority)) if !authority.as_str().contains('@') => {}
+            (Some("http" | "https"), Some(_)) => {
                 return refuse("it holds a user name; give a token to the client's builder instead");
             }
-            (Some("https"), _) => {
-                return refuse(
-                    "https is not supported by this client yet; use http:// to the server or to a proxy beside it",
-                );
-            }
-            _ => return refuse("it must begin with http://, such as http://127.0.0.1:8080"),
+            _ => return refuse("it must begin with http:// or https://, such as http://127.0.0.1:8080"),
         }
         if uri.query().is_some() || url.contains('#') {
             return refuse("it must end before ? or #");
@@ -41,6 +36,11 @@ impl Endpoint {
     /// The address in words.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is spoken to through TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
     }
 
     /// The address of a call with its parameters, which are escaped here.
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn addresses_that_cannot_work_say_what_would() {
-        assert!(refusal("https://metrics.example").contains("https is not supported"));
+        assert!(Endpoint::new("HTTPS://metrics.example/").expect("valid").is_https());
         for url in ["127.0.0.1:8080", "localhost", "/v1", "ftp://localhost"] {
             assert!(refusal(url).contains("http://127.0.0.1:8080"), "{}", refusal(url));
         }

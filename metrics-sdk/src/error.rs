@@ -18,6 +18,12 @@ pub enum ClientError {
     /// The token holds characters that an HTTP header cannot carry. It is not shown.
     #[error("the token holds characters that an HTTP header cannot carry: only printable ASCII is allowed")]
     Token,
+    /// The certificates of the authorities that are trusted cannot be used.
+    #[error("no server can be trusted: {reason}")]
+    Trust {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// The idempotency key is empty, too long or not visible ASCII.
     #[error("\"{0}\" is not an idempotency key: 1 to {most} visible ASCII characters are required", most = crate::IdempotencyKey::MAX_BYTES)]
     Key(String),

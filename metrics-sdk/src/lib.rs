@@ -41,6 +41,13 @@
 //! the program where it has a [`Spill`]. What the server refuses for good is reported in its words; nothing is lost in
 //! silence: [`Writer::close`] tells what was delivered, rejected, dropped and spilled.
 //!
+//! # Who asks
+//!
+//! A server may ask for a token: [`ClientBuilder::token`]. It is sent in a header, and shown in no error and no `Debug`. To
+//! an `https://` address TLS is spoken (1.2 and 1.3, by rustls); the server's certificate must lead to an authority that this
+//! machine trusts, or to one of [`ClientBuilder::ca_certs`]. A [`Writer`] whose token is not good any more keeps its batches as
+//! it does while the server is away: a program that starts with a new token sends what was spilled.
+//!
 //! # What is bounded
 //!
 //! A call takes at most its [timeout](ClientBuilder::timeout), retries and the waits between them included; it is
@@ -69,6 +76,7 @@ mod error;
 mod key;
 mod retry;
 mod spill;
+mod tls;
 mod transport;
 mod writer;
 

@@ -10,6 +10,7 @@ use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -17,8 +18,9 @@ use metrics_core::Timestamp;
 use serde::Deserialize;
 
 use crate::body::Body;
+use crate::endpoint::Endpoint;
 use crate::retry::parse_retry_after;
-use crate::{ClientBuilder, ClientError, IdempotencyKey};
+use crate::{ClientBuilder, ClientError, IdempotencyKey, tls};
 
 /// Most characters of a server's message that an error carries.
 const MAX_MESSAGE_CHARS: usize = 2_000;
@@ -54,14 +56,14 @@ pub(crate) struct Answered {
 /// Connections to the server and what goes into every request.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: String,
     authorization: Option<HeaderValue>,
     max_answer_bytes: usize,
 }
 
 impl Transport {
-    pub(crate) fn new(builder: &ClientBuilder, url: &str) -> Result<Self, ClientError> {
+    pub(crate) fn new(builder: &ClientBuilder, endpoint: &Endpoint) -> Result<Self, ClientError> {
         let authorization = builder.token.as_deref().map(bearer).transpose()?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -70,8 +72,8 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(ClientBuilder::IDLE_TIMEOUT)
             .pool_max_idle_per_host(ClientBuilder::IDLE_CONNECTIONS)
-            .build(connector);
-        Ok(Self { http, url: url.to_owned(), authorization, max_answer_bytes: builder.max_answer_bytes })
+            .build(tls::connector(connector, endpoint.is_https(), builder.ca_certs.as_deref())?);
+        Ok(Self { http, url: endpoint.as_str().to_owned(), authorization, max_answer_bytes: builder.max_answer_bytes })
     }
 
     /// Sends a call once and reads its whole answer. Any status but a success is an error.
@@ -151,7 +153,10 @@ impl Transport {
     /// What a request that got no answer died of.
     fn lost(&self, error: &legacy::Error) -> ClientError {
         let cause = root(error);
-        let (url, reason) = (self.url.clone(), cause.to_string());
+        let (url, mut reason) = (self.url.clone(), cause.to_string());
+        if let Some(rustls::Error::InvalidCertificate(why)) = cause.downcast_ref() {
+            reason.push_str(tls::advice(why));
+        }
         if error.is_connect() {
             let kind = cause.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind);
             ClientError::Connect { url, kind, reason }

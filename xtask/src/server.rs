@@ -110,7 +110,8 @@ impl Launch {
             // Nobody waits any more for a line that comes too late.
             let _ = sender.send((read, stdout));
         });
-        let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), traced: !self.through.is_empty() };
+        let mut server =
+            Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), traced: !self.through.is_empty() };
         let (line, _) = first_line.recv_timeout(START_PATIENCE).context("the server says nothing")?;
         let line = line?;
         match line.trim_end().strip_prefix("listening on http://") {

@@ -1,5 +1,6 @@
 //! What the command line takes.
 
+mod access;
 mod file;
 mod limits;
 mod store;
@@ -16,6 +17,7 @@ use metrics_core::MetricName;
 use metrics_core::chart::Theme;
 use metrics_core::wire::line::Precision;
 
+pub(crate) use access::{AccessArgs, RemoteArgs, TokenArgs, TokenCommand};
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
 pub(crate) use limits::LimitArgs;
 pub(crate) use store::{HEADING as STORE_HEADING, StoreArgs};
@@ -70,6 +72,8 @@ pub(crate) struct TargetArgs {
     pub(crate) url: Option<String>,
     #[arg(skip)]
     pub(crate) elsewhere: Elsewhere,
+    #[command(flatten)]
+    pub(crate) remote: RemoteArgs,
 }
 
 /// What is known of a target beyond the two options.
@@ -129,6 +133,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Drop what retention rules do not keep
     Retain(RetainArgs),
+    /// Make, list and revoke the tokens of a server
+    Token(TokenArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -155,13 +161,13 @@ pub(crate) struct ServeArgs {
     /// Open the chart page in the browser
     #[arg(long)]
     pub(crate) open: bool,
-    /// Listen on an address that other machines reach, although nobody has to prove who they are
+    /// Listen on an address that other machines reach although there is no --token-file: everybody may read and write
     #[arg(long)]
     pub(crate) insecure: bool,
     /// Origin whose pages may call the server, such as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors_origin: Option<String>,
-    /// Answer read-only SQL statements on /v1/sql, for everybody who may read; the store is then shut off from other
+    /// Answer read-only SQL statements on /v1/sql, where there are tokens for those with the scope sql; the store is then shut off from other
     /// files
     #[arg(long)]
     pub(crate) allow_sql: bool,
@@ -186,6 +192,8 @@ pub(crate) struct ServeArgs {
     pub(crate) drain: Duration,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
@@ -424,6 +432,12 @@ mod tests {
             "serve --max-streams 0",
             "serve --backup-keep 0",
             "serve --backup-dir x --backup-every 10ms",
+            "serve --max-wrong-tokens 0",
+            "token",
+            "token create --name a --token-file f",
+            "token create --name a --scope reed --token-file f",
+            "token create --name a --scope read --token-file f --expires soon",
+            "token list",
             "simulate --duration x",
             "serve --listen 8080",
             "ingest",

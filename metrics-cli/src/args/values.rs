@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use metrics_core::chart::Theme;
-use metrics_core::{LabelFilter, Labels, MAX_LABELS, MetricName, parse_duration_micros};
+use metrics_core::{LabelFilter, Labels, MAX_LABELS, MetricName, Timestamp, parse_duration_micros};
+use metrics_http::Scopes;
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn metric_name(text: &str) -> Result<MetricName, String> {
@@ -80,6 +81,25 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
 
 pub(super) fn theme(text: &str) -> Result<Theme, String> {
     text.parse::<Theme>().map_err(|error| error.to_string())
+}
+
+/// What a token allows.
+pub(super) fn scopes(text: &str) -> Result<Scopes, String> {
+    text.parse::<Scopes>().map_err(|error| error.to_string())
+}
+
+/// A time to come: a duration from now on, or the time itself.
+pub(super) fn expiry(text: &str) -> Result<Timestamp, String> {
+    let now = Timestamp::now();
+    let time = match parse_duration_micros(text) {
+        Ok(micros) => now.saturating_add_micros(micros.get()),
+        Err(_) => Timestamp::parse(text)
+            .map_err(|_| "use a duration such as 90d, a date such as 2030-01-31, or a time of RFC 3339".to_owned())?,
+    };
+    match time > now {
+        true => Ok(Timestamp::clamped(time.micros().div_euclid(1_000_000) * 1_000_000)),
+        false => Err(format!("{time} is over")),
+    }
 }
 
 /// A label filter.

@@ -1,15 +1,17 @@
 //! `backup`: the whole store in a new file, by this process or by the server that owns it.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use metrics_core::Engine;
-use metrics_sdk::Client;
+use metrics_sdk::ClientBuilder;
 
 use crate::args::BackupArgs;
 use crate::backend::Target;
 use crate::figures::binary_size;
 use crate::output::{WrongUsage, counted, note, print};
+use crate::remote::Remote;
 
 /// How long a server may take: it finishes a backup that is begun all the same.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -43,9 +45,9 @@ pub(crate) async fn of_file(file: PathBuf, engine: &Engine) -> anyhow::Result<()
 }
 
 /// Has a server make one, and prints what it is called there.
-pub(crate) async fn of_server(url: String) -> anyhow::Result<()> {
-    let client = Client::builder(url).timeout(PATIENCE).build();
-    let made = client.map_err(|error| WrongUsage(format!("--url: {error}")))?.backup().await?;
+pub(crate) async fn of_server(server: &Remote) -> anyhow::Result<()> {
+    let patient = |builder: ClientBuilder| builder.timeout(PATIENCE);
+    let made = server.client_with(patient, |key| env::var_os(key))?.backup().await?;
     print(format!("{}\n", made.file).as_bytes())?;
     let checked = made.checked_points.map_or(String::new(), |points| format!(", {} checked", counted(points, "point")));
     note(format_args!("{} in {:.2} s{checked}", binary_size(made.bytes), made.seconds));

@@ -13,6 +13,7 @@ use metrics_http::{BackupOptions, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::reload::Files;
 use super::{collect, simulate};
 use crate::args::ServeArgs;
 use crate::backend::{Access, Backend, open_file};
@@ -32,17 +33,21 @@ const COLLECT_INTERVAL: Duration = Duration::from_secs(5);
 /// Refuses what would let strangers in unasked, and a schedule for nothing.
 ///
 /// # Errors
-/// [`WrongUsage`] for an address that other machines reach, and for backups without a folder.
+/// [`WrongUsage`] for an address that other machines reach where no token is asked for, for half of what TLS needs, and for
+/// backups without a folder.
 pub(crate) fn check(args: &ServeArgs) -> Result<(), WrongUsage> {
     if args.backup_every.is_some() && args.backup_dir.is_none() {
         return Err(WrongUsage("--backup-every needs --backup-dir, the folder that backups go into".into()));
     }
+    if args.access.tls_cert.is_some() != args.access.tls_key.is_some() {
+        return Err(WrongUsage("--tls-cert and --tls-key are needed together".into()));
+    }
     let ip = args.listen.ip().to_canonical();
-    if ip.is_loopback() || args.insecure {
+    if ip.is_loopback() || args.insecure || args.access.token_file.is_some() {
         return Ok(());
     }
     Err(WrongUsage(format!(
-        "--listen {}: every machine that reaches this address could read and write; use 127.0.0.1, or --insecure if that is meant",
+        "--listen {}: every machine that reaches this address could read and write; ask for tokens with --token-file, use 127.0.0.1, or --insecure if that is meant",
         args.listen
     )))
 }
@@ -55,6 +60,8 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
     options.sql = args.allow_sql;
     options.backup_directory.clone_from(&args.backup_dir);
     let options = args.limits.store(options);
+    // Bad files before everything else: nothing is begun then.
+    let files = Files::load(&args.access)?;
     let stopped = signal::first()?;
     // Else a limit of file sizes (ulimit -f) would kill the process where it can be told like a full disk.
     signal::survive_large_files()?;
@@ -63,14 +70,19 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
     let engine = open_file(file, Access::Write, options).await?;
-    let url = format!("http://{address}");
+    files.watch()?;
+    let scheme = if files.tls.is_some() { "https" } else { "http" };
+    if files.tokens.is_some() && files.tls.is_none() && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!("tokens cross the network as they are: give --tls-cert and --tls-key, or let a proxy speak TLS");
+    }
+    let url = format!("{scheme}://{address}");
     if let Err(error) = print(format!("listening on {url}\n").as_bytes()) {
         tracing::warn!("nobody reads that this server listens on {url}: {error}");
     }
     notify::ready(&url);
     let watchdog = notify::watch(&engine);
     if args.open {
-        open_page(&page_url(address));
+        open_page(&page_url(scheme, address));
     }
     let simulation = args.simulate.then(|| Sideline::simulation(engine.clone()));
     let collection = args.collect.then(|| Sideline::collection(engine.clone())).transpose()?;
@@ -81,6 +93,9 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
         sql: args.allow_sql.then(|| args.limits.sql()),
         backups,
         drain: args.drain,
+        tokens: files.tokens,
+        max_wrong_tokens: args.access.max_wrong_tokens,
+        tls: files.tls,
         ..args.limits.server()
     };
     let mut failure = None;
@@ -184,14 +199,14 @@ impl Future for Stopped {
 }
 
 /// Where a browser on this machine finds the page.
-fn page_url(mut address: SocketAddr) -> String {
+fn page_url(scheme: &str, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
             SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    format!("http://{address}/")
+    format!("{scheme}://{address}/")
 }
 
 /// Opens a page in the browser, with whatever this system has for that.
@@ -215,19 +230,21 @@ mod tests {
 
     #[test]
     fn only_loopback_is_served_unasked() {
-        let check = |listen: &str, insecure: bool| {
+        let check_with = |listen: &str, insecure: bool, token_file: Option<&str>| {
             let line = ["metrics-cli", "serve", "--listen", listen].into_iter().chain(insecure.then_some("--insecure"));
+            let line = line.chain(token_file.into_iter().flat_map(|file| ["--token-file", file]));
             let Command::Serve(args) = Cli::parse_from(line).command else { panic!("a server") };
             super::check(&args).is_ok()
         };
+        let check = |listen: &str, insecure| check_with(listen, insecure, None);
         assert!(check("127.0.0.1:0", false) && check("[::1]:80", false) && check("[::ffff:127.0.0.1]:80", false));
         assert!(!check("0.0.0.0:80", false) && !check("[::]:80", false) && !check("192.168.1.7:80", false));
-        assert!(check("0.0.0.0:80", true));
+        assert!(check("0.0.0.0:80", true) && check_with("0.0.0.0:80", false, Some("tokens")));
     }
 
     #[test]
     fn the_page_of_every_address_is_on_this_machine() {
-        let page = |address: &str| page_url(address.parse().expect("an address"));
+        let page = |address: &str| page_url("http", address.parse().expect("an address"));
         assert_eq!(page("0.0.0.0:81"), "http://127.0.0.1:81/");
         assert_eq!(page("[::]:81"), "http://[::1]:81/");
         assert_eq!(page("10.0.0.7:81"), "http://10.0.0.7:81/");

@@ -22,6 +22,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Elsewhere};
 use crate::output::WrongUsage;
+use crate::remote::TOKEN_VARIABLE;
 use crate::suggest::nearest;
 use file::File;
 use option::{check, is_store, options, values_of_variable, variable};
@@ -186,7 +187,8 @@ fn elsewhere(command: &Command, own: &ArgMatches, settings: &BTreeMap<String, Se
 /// else's: an orchestrator that calls a service `metrics` names its address so.
 fn stray(program: &Command, variables: &[(OsString, OsString)]) -> Vec<String> {
     let all = program.get_subcommands().flat_map(|command| options(program, command));
-    let known: Vec<String> = all.map(|(name, _)| variable(name)).chain([FILE_VARIABLE.into()]).collect();
+    let known: Vec<String> =
+        all.map(|(name, _)| variable(name)).chain([FILE_VARIABLE.into(), TOKEN_VARIABLE.into()]).collect();
     let of_program = variables.iter().filter_map(|(key, _)| key.to_str()).filter(|key| key.starts_with(PREFIX));
     let unknown = of_program.filter(|key| !known.iter().any(|known| known == key));
     unknown

@@ -11,8 +11,10 @@ use super::file::File;
 use super::option::{is_flag, is_list, options, variable};
 use super::{Invocation, Refused, command, read};
 use crate::args::Command as Parsed;
+use crate::args::RemoteArgs;
 use crate::backend::Target;
 use crate::output::WrongUsage;
+use crate::remote::Remote;
 
 /// What the repository ships.
 const EXAMPLE: &str = "../packaging/metrics.toml";
@@ -135,14 +137,15 @@ fn what_is_set_elsewhere_reaches_the_commands() {
 fn the_nearer_target_counts() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = file(&folder, "db = \"f.duckdb\"\nurl = \"http://f\"\n");
+    let server = |url: &str| Target::Server(Remote { url: url.into(), args: RemoteArgs::default() });
     let target = |text: &str, variables: &[(&str, &str)]| {
         let invocation = run(&format!("list --config {path} {text}"), variables).expect("valid");
         Target::of(invocation.cli.target).expect("one target")
     };
-    assert_eq!(target("", &[]), Target::Server("http://f".into()));
+    assert_eq!(target("", &[]), server("http://f"));
     assert_eq!(target("", &[("METRICS_DB", "v.duckdb")]), Target::File("v.duckdb".into()));
     let both = [("METRICS_DB", "v.duckdb"), ("METRICS_URL", "http://v")];
-    assert_eq!(target("", &both), Target::Server("http://v".into()));
+    assert_eq!(target("", &both), server("http://v"));
     assert_eq!(target("--db l.duckdb", &both), Target::File("l.duckdb".into()));
     let file_only = run(&format!("check --config {path}"), &[]).expect("valid");
     assert_eq!(Target::file(file_only.cli.target).expect("a file"), Path::new("f.duckdb"));

@@ -1,5 +1,7 @@
 //! The program as its users run it: real files, real processes, exit codes and what is printed.
 
+mod access;
+mod canary;
 mod columnar;
 mod copies;
 mod data;

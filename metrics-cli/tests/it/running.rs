@@ -1,7 +1,7 @@
 //! A server in a process of its own.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use crate::program::{Program, Ran};
 
@@ -9,6 +9,7 @@ use crate::program::{Program, Ran};
 pub(crate) struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
     pub(crate) url: String,
 }
 
@@ -32,11 +33,12 @@ impl Server {
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the server says when it is ready");
         let url =
             line.trim_end().strip_prefix("listening on ").unwrap_or_else(|| panic!("not ready: {line:?}")).to_owned();
-        Self { child, stdout, url }
+        Self { child, stdout, stderr, url }
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -47,6 +49,16 @@ impl Server {
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits for a line of its log with these words.
+    pub(crate) fn logs(&mut self, words: &str) -> String {
+        for line in self.stderr.by_ref().lines().map(|line| line.expect("UTF-8")) {
+            if line.contains(words) {
+                return line;
+            }
+        }
+        panic!("the server ended without a word of \"{words}\"");
     }
 
     /// Host and port.
@@ -64,7 +76,7 @@ impl Server {
     pub(crate) fn wait(mut self) -> Ran {
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.stdout.read_to_string(&mut stdout).expect("UTF-8");
-        self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("UTF-8");
+        self.stderr.read_to_string(&mut stderr).expect("UTF-8");
         Ran { code: self.child.wait().expect("the server ends").code(), stdout, stderr }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::respond::Failure;
 use crate::router::Route;
+use crate::tokens::Scope;
 pub(crate) use page::html;
 
 /// What one method of one route does.
@@ -21,6 +22,8 @@ pub(crate) struct Operation {
     /// Name in generated clients.
     pub(crate) id: &'static str,
     pub(crate) group: Group,
+    /// What a token must allow where the server asks for one; none where everybody may ask.
+    pub(crate) needs: Option<Scope>,
     pub(crate) summary: &'static str,
     /// More about it, in sentences.
     pub(crate) text: &'static str,
@@ -193,8 +196,12 @@ impl Operation {
         let mut value = json!({
             "operationId": self.id, "tags": [self.group.name()], "summary": self.summary, "responses": responses,
         });
-        if !self.text.is_empty() {
-            value["description"] = self.text.into();
+        let text = [self.text, self.needs.map_or("", needed)].map(str::trim).join(" ");
+        if !text.trim().is_empty() {
+            value["description"] = text.trim().into();
+        }
+        if self.needs.is_none() {
+            value["security"] = json!([]);
         }
         if !params.is_empty() {
             value["parameters"] = params.into();
@@ -214,6 +221,39 @@ impl Answer {
         }
         value
     }
+}
+
+/// The sentence about a scope.
+fn needed(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => "Where tokens are asked for: scope `read`.",
+        Scope::Write => "Where tokens are asked for: scope `write`.",
+        Scope::Sql => "Where tokens are asked for: scope `sql`.",
+        Scope::Admin => "Where tokens are asked for: scope `admin`.",
+    }
+}
+
+/// In which ways a token is sent. None of them counts where the server asks for no token: hence the empty one.
+fn security() -> (Value, Value) {
+    let schemes = json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of the server's token file, as `Authorization: Bearer TOKEN`.",
+        },
+        "password": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "The token as password of any user, for clients of InfluxDB 1.",
+        },
+        "token": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Token TOKEN`, as clients of InfluxDB 2 send it.",
+        },
+    });
+    (schemes, json!([{"bearer": []}, {"password": []}, {"token": []}, {}]))
 }
 
 fn contents(kinds: &[(&str, Schema)]) -> Value {
@@ -241,6 +281,7 @@ pub(crate) fn document() -> Value {
             paths.insert(route.pattern().to_owned(), Value::Object(methods));
         }
     }
+    let (schemes, security) = security();
     let tags: Vec<Value> = Group::ALL.iter().map(|group| json!({"name": group.name()})).collect();
     json!({
         "openapi": "3.1.0",
@@ -250,13 +291,16 @@ pub(crate) fn document() -> Value {
             "summary": "Metrics on one machine: write points, ask for windows of time.",
             "description": "Times are UTC, stored to the microsecond; spans are half-open. Where GET is taken, HEAD is \
                 too. A refusal is JSON with a message that says what was wrong, where, and what would be right; 503 \
-                has Retry-After.",
+                has Retry-After. A server that asks for tokens answers 401 without a good one, and 403 where it does not \
+                allow what is asked for; tokens in addresses are not read.",
             "license": {"name": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
         "tags": tags,
         "paths": paths,
+        "security": security,
         "components": {
+            "securitySchemes": schemes,
             "schemas": schemas::all(),
             "responses": {
                 "Refusal": {

@@ -9,11 +9,13 @@ use crate::app::App;
 use crate::backups::NotMade;
 use crate::openapi::{Answer, Group, Operation, Schema};
 use crate::respond::{Failure, JSON, Reply, serialized};
+use crate::tokens::Scope;
 
 pub(crate) const BACKUP: Operation = Operation {
     method: "POST",
     id: "backup",
     group: Group::Server,
+    needs: Some(Scope::Admin),
     summary: "Makes a backup of the store.",
     text: "It goes into the folder of `--backup-dir`, without which there are none; the oldest beyond `--backup-keep` go. \
            Writes and queries go on. A client that does not wait for the answer does not stop it.",

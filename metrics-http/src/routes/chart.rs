@@ -15,6 +15,7 @@ use super::read::{
 use crate::app::App;
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, Reply, content};
+use crate::tokens::Scope;
 
 /// A picture may be styled by itself; nothing in it runs, and it loads nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
@@ -27,6 +28,7 @@ pub(crate) const CHART: Operation = Operation {
     method: "GET",
     id: "chart",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "A query's answer as a picture.",
     text: "A series with `avg`, `min` and `max` is a line with a band behind it. `points` is by default what the width \
         has room for.",

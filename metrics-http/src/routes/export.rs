@@ -21,6 +21,7 @@ use crate::figures::Reason;
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::range::Wanted;
 use crate::respond::{Failure, Reply, content};
+use crate::tokens::Scope;
 
 /// Content type of Parquet (iana.org/assignments/media-types).
 const PARQUET: &str = "application/vnd.apache.parquet";
@@ -33,6 +34,7 @@ pub(crate) const EXPORT: Operation = Operation {
     method: "GET",
     id: "export_parquet",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Points as a Parquet file that is read by URL, whole or in parts.",
     text: "Columns `timestamp`, `name`, `labels` (JSON) and `value`, by series and time. All parts under one `ETag` are of \
         the same bytes, whatever is written meanwhile.",

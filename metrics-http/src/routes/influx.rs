@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::negotiate::{self, FORM};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, JSON, Reply, json, no_content};
+use crate::tokens::Scope;
 
 /// Which of InfluxDB's two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,7 @@ pub(crate) const LINES_V1: Operation = Operation {
     method: "POST",
     id: "write_lines_v1",
     group: Group::Write,
+    needs: Some(Scope::Write),
     summary: "Writes Influx line protocol, as InfluxDB 1 takes it.",
     text: LINES_TEXT,
     params: &[
@@ -89,6 +91,7 @@ pub(crate) const LINES_V2: Operation = Operation {
     method: "POST",
     id: "write_lines_v2",
     group: Group::Write,
+    needs: Some(Scope::Write),
     summary: "Writes Influx line protocol, as InfluxDB 2 takes it.",
     text: LINES_TEXT,
     params: &[PRECISION, ignored("org"), ignored("orgID"), ignored("bucket"), KEY, ENCODING],
@@ -103,6 +106,7 @@ pub(crate) const INFLUX_QUERY: Operation = Operation {
     method: "GET",
     id: "influx_query",
     group: Group::Write,
+    needs: Some(Scope::Write),
     summary: "Answers the `CREATE DATABASE` that senders of InfluxDB 1 begin with.",
     text: "No other statement is understood: to read points use `/v1/query`.",
     params: &[Param::query("q", "The statement.").required(), ignored("db")],

@@ -16,6 +16,7 @@ use crate::openapi::{Answer, Group, Operation, Schema};
 use crate::process::Process;
 use crate::respond::{Failure, Reply, content};
 use crate::router::Route;
+use crate::tokens::Scope;
 
 /// Content type that scrapers expect.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -24,6 +25,7 @@ pub(crate) const FIGURES: Operation = Operation {
     method: "GET",
     id: "figures",
     group: Group::Server,
+    needs: Some(Scope::Read),
     summary: "The server's own figures, for Prometheus to scrape.",
     text: "",
     params: &[],

@@ -9,14 +9,16 @@ use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::page::{Asset, asset};
 use crate::respond::{Failure, Reply, content};
 
-/// Scripts, styles and data come from this server alone; nothing is inline but the icon, nothing is framed.
+/// Scripts, styles and data come from this server alone; nothing is inline but the icon, nothing is framed, no form goes
+/// anywhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
-    img-src data:; frame-ancestors 'none'; base-uri 'none'";
+    img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 pub(crate) const INDEX: Operation = Operation {
     method: "GET",
     id: "page",
     group: Group::Server,
+    needs: None,
     summary: "The chart page.",
     text: "",
     params: &[],
@@ -28,6 +30,7 @@ pub(crate) const FILE: Operation = Operation {
     method: "GET",
     id: "page_file",
     group: Group::Server,
+    needs: None,
     summary: "A file of the chart page.",
     text: "",
     params: &[Param::path("file", "Name of the file.")],

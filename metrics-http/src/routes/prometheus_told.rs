@@ -3,6 +3,7 @@
 use crate::negotiate::FORM;
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::JSON;
+use crate::tokens::Scope;
 
 const EXPRESSION: Param = Param::query("query", "A PromQL expression.").required();
 const TIMEOUT: Param = Param::query("timeout", "Most time that it may take, such as `30s`.");
@@ -20,6 +21,7 @@ pub(crate) const QUERY: Operation = Operation {
     method: "GET",
     id: "prometheus_query",
     group: Group::Prometheus,
+    needs: Some(Scope::Read),
     summary: "The value of a PromQL expression at one instant.",
     text: "The semantics are those of Prometheus 3. What is not evaluated is refused by name.",
     params: &[EXPRESSION, Param::query("time", "The instant; now by default."), TIMEOUT, LIMIT, LOOKBACK],

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::negotiate::{ARROW_STREAM, FrameFormat};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, JSON, Reply, content, json, serialized};
+use crate::tokens::Scope;
 
 /// Most parameters in one request: every name and filter is one.
 pub(super) const MAX_PARAMETERS: usize = 1_000;
@@ -66,6 +67,7 @@ pub(crate) const QUERY: Operation = Operation {
     method: "GET",
     id: "query",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Aggregates of windows, or the points themselves.",
     text: "By column; `Accept` chooses JSON, CSV, NDJSON or an Arrow stream.",
     params: &[NAME, FROM, TO, PER, POINTS, AGG, WHERE, GROUP_BY, FILL, TZ, ORDER, LIMIT, EXPLAIN, EPOCH],
@@ -89,6 +91,7 @@ pub(crate) const SERIES: Operation = Operation {
     method: "GET",
     id: "series",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Series with their first and last time, last value and number of points.",
     text: "",
     params: SELECTION,
@@ -104,6 +107,7 @@ pub(crate) const LATEST: Operation = Operation {
     method: "GET",
     id: "latest",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "The latest point of each series.",
     text: "",
     params: SELECTION,
@@ -119,6 +123,7 @@ pub(crate) const LABELS: Operation = Operation {
     method: "GET",
     id: "labels",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Names of all labels.",
     text: "",
     params: &[],
@@ -130,6 +135,7 @@ pub(crate) const LABEL_VALUES: Operation = Operation {
     method: "GET",
     id: "label_values",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Values of a label.",
     text: "",
     params: &[Param::path("label", "Name of the label.")],

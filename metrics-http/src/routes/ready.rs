@@ -16,6 +16,7 @@ pub(crate) const READY: Operation = Operation {
     method: "GET",
     id: "ready",
     group: Group::Server,
+    needs: None,
     summary: "The server takes writes and answers reads.",
     text: "What stands in the way is named. From the moment that the server is told to stop it is not ready.",
     params: &[],
@@ -33,16 +34,18 @@ pub(crate) const READY: Operation = Operation {
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
-    resources: [health::Resource; 3],
+    resources: [health::Resource; 4],
 }
 
 /// `GET /ready`.
 pub(crate) async fn ready(app: &Arc<App>) -> Reply {
     let server = if app.drain.is_cancelled() { "the server is stopping" } else { "" };
+    let (queue, disk) = room(app).await;
     let resources = [
         health::Resource::new("server", server),
         health::Resource::new("database", health::store(app).await),
-        health::Resource::new("queue", queue(app).await),
+        health::Resource::new("queue", queue),
+        health::Resource::new("disk", disk),
     ];
     let (code, status) = match resources.iter().all(health::Resource::is_up) {
         true => (StatusCode::OK, "up"),
@@ -51,13 +54,15 @@ pub(crate) async fn ready(app: &Arc<App>) -> Reply {
     serialized(code, &Readiness { status, resources })
 }
 
-/// What keeps writes from being taken although the store is well.
-async fn queue(app: &Arc<App>) -> &'static str {
+/// What keeps writes from being taken although the store is well: in the queue, and on the disk.
+async fn room(app: &Arc<App>) -> (&'static str, &'static str) {
     let engine = app.engine.clone();
     let (begun, limit) = (Instant::now(), app.options.health_timeout);
     match tokio::time::timeout(limit, app.watchers.run(move || engine.stats())).await {
-        Ok(Ok(stats)) if begun.elapsed() <= limit => crowd(&stats),
-        _ => "the store did not tell in time",
+        Ok(Ok(stats)) if begun.elapsed() <= limit => {
+            (crowd(&stats), if stats.disk_is_full { "the disk is nearly full" } else { "" })
+        }
+        _ => ("the store did not tell in time", ""),
     }
 }
 

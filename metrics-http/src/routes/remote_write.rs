@@ -16,6 +16,7 @@ use crate::figures::Dropped;
 use crate::negotiate::{self, Coding, PROTOBUF};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, Reply, no_content};
+use crate::tokens::Scope;
 
 /// The message of version 1, where the content type names it.
 const MESSAGE: &str = "prometheus.WriteRequest";
@@ -24,6 +25,7 @@ pub(crate) const REMOTE_WRITE: Operation = Operation {
     method: "POST",
     id: "remote_write",
     group: Group::Write,
+    needs: Some(Scope::Write),
     summary: "Takes Prometheus remote write 1.0.",
     text: "Good samples are stored, bad ones are answered with 400 and listed. Version 2.0 is answered with 415.",
     params: &[

@@ -11,11 +11,13 @@ use crate::app::App;
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, JSON, Reply, serialized};
 use crate::router::PathParams;
+use crate::tokens::Scope;
 
 pub(crate) const NAMES: Operation = Operation {
     method: "GET",
     id: "names",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Names of all metrics.",
     text: "",
     params: &[],
@@ -27,6 +29,7 @@ pub(crate) const AVERAGES: Operation = Operation {
     method: "GET",
     id: "averages",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Averages of one metric, newest first, over all its labels.",
     text: "Only windows with points; both ends of the time are included. An unknown name has no windows.",
     params: &[

@@ -16,6 +16,7 @@ use crate::negotiate::{ARROW_STREAM, FrameFormat, content_type};
 use crate::openapi::{Answer, Group, Operation, Schema};
 use crate::respond::{Failure, JSON, Reply, content};
 use crate::routes::write::receive;
+use crate::tokens::Scope;
 
 /// Content type of a statement as it is (RFC 6922).
 const SQL: &str = "application/sql";
@@ -26,6 +27,7 @@ pub(crate) const SQL_STATEMENT: Operation = Operation {
     method: "POST",
     id: "sql",
     group: Group::Read,
+    needs: Some(Scope::Sql),
     summary: "Runs one read-only SQL statement over `points` and `series`.",
     text: "Off unless the server was started with `--allow-sql`.",
     params: &[],

@@ -21,6 +21,7 @@ use crate::content::{Content, Feeder};
 use crate::events::{Events, MAX_EVENT_WINDOWS};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, Reply};
+use crate::tokens::{Grant, Scope};
 
 /// Time between two events where none is asked for.
 const DEFAULT_INTERVAL: Duration = Duration::from_millis(250);
@@ -40,6 +41,7 @@ pub(crate) const STREAM: Operation = Operation {
     method: "GET",
     id: "stream",
     group: Group::Read,
+    needs: Some(Scope::Read),
     summary: "Server-sent events as windows change.",
     text: "The first event `windows` holds the windows from `from` to now, each later one those that changed, old ones \
         too where late points came; its data is a frame as `/v1/query` gives it, with `names` before it: within its \
@@ -99,7 +101,8 @@ pub(crate) async fn stream(app: &Arc<App>, head: &Parts) -> Result<Reply, Failur
         }
     };
     let (feeder, content) = Content::streamed(PARTS, None);
-    let follower = Follower { app: Arc::clone(app), events: Some(events), watch, interval, _seat: seat };
+    let grant = head.extensions.get::<Grant>().cloned();
+    let follower = Follower { app: Arc::clone(app), events: Some(events), watch, interval, grant, _seat: seat };
     tokio::spawn(follower.run(feeder, format!("retry: {RETRY_MS}\n\n{first}")));
     Ok(reply(content))
 }
@@ -170,6 +173,8 @@ struct Follower {
     events: Option<Events>,
     watch: Watch,
     interval: Duration,
+    /// The token that it was asked for with.
+    grant: Option<Grant>,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -179,6 +184,8 @@ enum End {
     Gone,
     /// The store is closed, or could not be read in time: the client may come again.
     Store,
+    /// Its token was revoked or has expired.
+    Revoked,
 }
 
 impl Follower {
@@ -203,6 +210,9 @@ impl Follower {
                 Ok(Some(change)) => self.made(change).await,
             };
             let Ok(text) = text else { return End::Store };
+            if self.grant.as_ref().is_some_and(|grant| !grant.still_allows(Scope::Read, Timestamp::now())) {
+                return End::Revoked;
+            }
             if !text.is_empty() && feeder.send(text).await.is_err() {
                 return End::Gone;
             }

@@ -21,6 +21,7 @@ use crate::limits::Grant;
 use crate::negotiate::{ARROW_FILE, ARROW_STREAM, BodyFormat, Coding, PROTOBUF};
 use crate::openapi::{Answer, Group, Operation, Param, Schema};
 use crate::respond::{Failure, JSON, Reply, serialized};
+use crate::tokens::Scope;
 
 /// Bodies up to this size are decoded where they arrive: cheaper than a change of thread.
 const INLINE_BYTES: usize = 16 << 10;
@@ -42,6 +43,7 @@ pub(crate) const WRITE: Operation = Operation {
     method: "POST",
     id: "write",
     group: Group::Write,
+    needs: Some(Scope::Write),
     summary: "Writes points: all or none, except of OTLP.",
     text: "The answer comes when the points are on the disk. OpenTelemetry's exporters send OTLP here, as protobuf or as \
         JSON that begins with `resourceMetrics`.",

@@ -29,14 +29,18 @@ async fn an_allowed_host_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_page_cannot_write() {
+async fn a_foreign_page_can_neither_read_nor_write() {
     let server = Server::start().await;
     for header in [("sec-fetch-site", "cross-site"), ("origin", "http://evil.example")] {
         let answer = server.send("POST", "/v1/metrics", &[header], GOOD).await;
         assert_eq!((answer.status, server.points()), (403, 0), "{header:?}");
         assert!(answer.message().contains("--cors-origin"), "{}", answer.message());
         assert_eq!(answer.header("access-control-allow-origin"), None);
+        let answer = server.send("GET", "/v1/metrics", &[header], b"").await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (403, None), "{header:?}");
     }
+    let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    assert_eq!(server.send("GET", "/", &link, b"").await.status, 200, "a link to here may be followed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +55,37 @@ async fn the_named_origin_may_read_and_write() {
     let posted = server.send("POST", "/v1/metrics", &[origin], GOOD).await;
     assert_eq!((posted.status, posted.header("access-control-allow-origin")), (201, Some(origin.1)));
     let read = server.send("GET", "/v1/metrics", &[("origin", "http://evil.example")], b"").await;
-    assert_eq!((read.status, read.header("access-control-allow-origin")), (200, None));
+    assert_eq!((read.status, read.header("access-control-allow-origin")), (403, None));
     assert_eq!(read.header("vary"), Some("Origin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_keeps_browsers_careful() {
+    let server = Server::start().await;
+    for (method, target, status) in [
+        ("GET", "/", 200),
+        ("GET", "/ping", 200),
+        ("GET", "/v1/metrics", 200),
+        ("GET", "/nowhere", 404),
+        ("PUT", "/ping", 405),
+    ] {
+        let answer = server.send(method, target, &[], b"").await;
+        assert_eq!(answer.status, status, "{method} {target}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{method} {target}: {name}");
+        }
+        let policy = answer.header("content-security-policy").expect("a policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{target}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{target}: {policy}");
+        assert_eq!(answer.header("set-cookie"), None, "{target}");
+    }
 }

@@ -20,4 +20,6 @@ mod seed;
 mod sql;
 mod stop;
 mod stream;
+mod tls;
+mod tokens;
 mod writes;

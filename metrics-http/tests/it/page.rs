@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::harness::Server;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
-    img-src data:; frame-ancestors 'none'; base-uri 'none'";
+    img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_names_only_files_that_are_there() {

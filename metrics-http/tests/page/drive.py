@@ -21,6 +21,7 @@ import checks_data
 import checks_files
 import checks_live
 import checks_panels
+import checks_token
 import checks_view
 from server import Server
 from webdriver import started
@@ -31,7 +32,7 @@ ONLY = os.environ.get("ONLY", "").split()
 def nothing_was_refused_by_the_content_security_policy(page, _url):
     log = page.call("POST", "/se/log", {"type": "browser"})
     # What a check blocked, or took the server away from, is no fault of the page.
-    meant = ("ERR_INTERNET_DISCONNECTED", "ERR_BLOCKED_BY_CLIENT", "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED")
+    meant = ("ERR_INTERNET_DISCONNECTED", "ERR_BLOCKED_BY_CLIENT", "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "status of 401", "status of 403")
     severe = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
     bad = [message for message in severe if not any(word in message for word in meant)]
     assert bad == [], bad
@@ -83,6 +84,10 @@ def main():
             run(checks_live.OWN_SERVER_CHECKS, page, server)
         with serving(command, folder / "simulated.duckdb", "--simulate") as server:
             run(checks_live.SIMULATED_CHECKS, page, server)
+        tokens = checks_token.Tokens(command, folder / "tokens")
+        with serving(command, folder / "guarded.duckdb", "--token-file", str(tokens.path)) as server:
+            server.tokens = tokens
+            run(checks_token.TOKEN_CHECKS, page, server)
         run(CHECKS[-1:], page, None)
 
 

@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 
 START_SECONDS = 300  # another build may hold cargo's lock
 STOP_SECONDS = 30
@@ -41,6 +42,15 @@ class Server:
         found = re.match(r"listening on (http://\S+)", line)
         assert found, f'the server\'s first line is not "listening on ...": {line!r}\n{self.log.read_text()[-2000:]}'
         self.url = found[1]
+
+    def reload(self):
+        """Lets it read its token file again, and waits until it has."""
+        told = "tokens read again"
+        before, end = self.log.read_text().count(told), time.monotonic() + STOP_SECONDS
+        os.kill(self.process.pid, signal.SIGHUP)
+        while self.log.read_text().count(told) == before:
+            assert time.monotonic() < end, f"no word of a reload:\n{self.log.read_text()[-2000:]}"
+            time.sleep(0.02)
 
     def stop(self):
         """Asks it to end, and waits until it has."""

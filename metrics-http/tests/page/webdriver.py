@@ -84,6 +84,15 @@ class Browser:
             time.sleep(0.05)
         raise AssertionError(f"{what}: still {value!r} after {WAIT_SECONDS} s")
 
+    def until_there(self, pattern):
+        """The path of a file among the downloads, once the browser has written it."""
+        end = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < end:
+            for path in self.downloads.glob(pattern):
+                return path
+            time.sleep(0.05)
+        raise AssertionError(f"{pattern} is not among {sorted(file.name for file in self.downloads.iterdir())}")
+
     def equal(self, what, script, expected):
         self.until(f"{what} should be {expected!r}", script, lambda value: value == expected)
 

@@ -47,7 +47,8 @@ impl Verdict {
         match error {
             ClientError::Refused { status: 429, retry_after: None, .. } => Self::Doubtful,
             ClientError::Refused { status: 501 | 505, .. } => Self::Never,
-            ClientError::Refused { status: 408 | 425 | 429 | 500.., .. } => Self::Later,
+            // A token that was revoked, or has expired, says nothing about the points: with a good one they are taken.
+            ClientError::Refused { status: 401 | 403 | 408 | 425 | 429 | 500.., .. } => Self::Later,
             ClientError::Connect { .. } | ClientError::Interrupted { .. } | ClientError::Timeout { .. } => Self::Later,
             // Something answered that is not the server, such as a login page before it.
             ClientError::Answer { .. } | ClientError::TooLarge { .. } => Self::Doubtful,
@@ -401,10 +402,10 @@ mod tests {
 
     #[test]
     fn what_a_retry_can_mend_is_tried_again_and_nothing_else() {
-        for status in [408, 500, 502, 503, 504] {
+        for status in [401, 403, 408, 500, 502, 503, 504] {
             assert_eq!(Verdict::of(&refused(status)), Verdict::Later, "{status}");
         }
-        for status in [400, 401, 403, 404, 405, 413, 415, 501] {
+        for status in [400, 404, 405, 413, 415, 501] {
             assert_eq!(Verdict::of(&refused(status)), Verdict::Never, "{status}");
         }
         assert_eq!(Verdict::of(&refused(429)), Verdict::Doubtful);

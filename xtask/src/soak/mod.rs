@@ -150,12 +150,15 @@ fn count(run: &Run, launch: &Launch, mut server: Server) -> anyhow::Result<Vec<(
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let sound = output.status.success() && found["differences"] == 0;
     Ok(vec![
-        (
-            answered == run.acknowledged,
-            format!("{} points were acknowledged, {answered} are there", run.acknowledged),
-        ),
+        (answered == run.acknowledged, format!("{} points were acknowledged, {answered} are there", run.acknowledged)),
         (clean, format!("SIGTERM ended the server in {ended:.1} s with {status:?}")),
-        (sound, format!("metrics-cli check: {} rows of rollups, {} differences", found["rollup_rows"], found["differences"])),
+        (
+            sound,
+            format!(
+                "metrics-cli check: {} rows of rollups, {} differences",
+                found["rollup_rows"], found["differences"]
+            ),
+        ),
     ])
 }
 

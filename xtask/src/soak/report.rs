@@ -28,7 +28,8 @@ pub(crate) fn markdown(run: &Run, verdicts: &[(bool, String)]) -> String {
     text += "\n| query | asked | p50 ms | p99 ms | most ms |\n| --- | ---: | ---: | ---: | ---: |\n";
     for (name, times) in &run.queries {
         let [half, most_of, all] = [0.5, 0.99, 1.0].map(|part| times.overall_ms(part));
-        writeln!(text, "| {name} | {} | {half:.1} | {most_of:.1} | {all:.1} |", times.count()).expect("a text takes all");
+        writeln!(text, "| {name} | {} | {half:.1} | {most_of:.1} | {all:.1} |", times.count())
+            .expect("a text takes all");
     }
     text
 }

@@ -57,7 +57,10 @@ mod tests {
         let mut times = Times::default();
         (1..=100).for_each(|ms| times.add(Duration::ZERO, Duration::from_millis(ms)));
         times.add(SPAN, Duration::from_millis(7));
-        assert_eq!([times.quantile_ms(0, 0.99), times.quantile_ms(0, 1.0), times.quantile_ms(1, 0.5)], [99.0, 100.0, 7.0]);
+        assert_eq!(
+            [times.quantile_ms(0, 0.99), times.quantile_ms(0, 1.0), times.quantile_ms(1, 0.5)],
+            [99.0, 100.0, 7.0]
+        );
         assert!(times.quantile_ms(2, 0.5).is_nan());
         assert_eq!(times.count(), 101);
     }

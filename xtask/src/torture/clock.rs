@@ -83,7 +83,11 @@ fn jumping(store: &Store, clock: &PathBuf, tally: &mut Tally) -> anyhow::Result<
 }
 
 /// Starts a server, writes while something happens, and compares then, after a restart too.
-fn under_load(store: &Store, tally: &mut Tally, happen: impl FnOnce(&mut Tally) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn under_load(
+    store: &Store,
+    tally: &mut Tally,
+    happen: impl FnOnce(&mut Tally) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut server = store.start(HEAD_POINTS)?;
     let load = Load::new(&store.ledger, server.address, 160);
     std::thread::scope(|scope| {

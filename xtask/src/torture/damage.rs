@@ -100,7 +100,9 @@ fn one(
     damage(&copy)?;
     tally.faults += 1;
     let launch = Launch::new(&context.program, &copy).options(store.launch.options.clone());
-    let contents = || -> anyhow::Result<Vec<Vec<u8>>> { Ok(files_of(&copy)?.iter().map(std::fs::read).collect::<Result<_, _>>()?) };
+    let contents = || -> anyhow::Result<Vec<Vec<u8>>> {
+        Ok(files_of(&copy)?.iter().map(std::fs::read).collect::<Result<_, _>>()?)
+    };
     let before = contents()?;
     let refused = match launch.start() {
         Err(error) => {
@@ -123,7 +125,10 @@ fn one(
                 Err(error) => tally.fail(format!("{what}: {error:#}")),
                 Ok(findings) => {
                     tally.findings.add(findings);
-                    tally.fail(format!("{what}: points are gone and nothing tells; log: {}", last_lines(&launch.log(), 2)));
+                    tally.fail(format!(
+                        "{what}: points are gone and nothing tells; log: {}",
+                        last_lines(&launch.log(), 2)
+                    ));
                 }
             }
             server.kill()?;

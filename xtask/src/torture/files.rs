@@ -56,7 +56,12 @@ fn contents(store: &Path) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
 }
 
 /// Starts a server, which must end with code 1 and words, and compares the files before and after.
-fn refused(launch: &Launch, words: &[&str], tally: &mut Tally, read_as: impl Fn() -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>>) -> anyhow::Result<()> {
+fn refused(
+    launch: &Launch,
+    words: &[&str],
+    tally: &mut Tally,
+    read_as: impl Fn() -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>>,
+) -> anyhow::Result<()> {
     let before = read_as()?;
     tally.faults += 1;
     match launch.start() {
@@ -133,7 +138,8 @@ fn no_permission(context: &Context, folder: &Path) -> anyhow::Result<Tally> {
     // Whoever it is may come here and make a lock: what is forbidden is the file.
     folder.ancestors().take(3).try_for_each(|folder| permit(folder, 0o777))?;
     let _ = std::fs::remove_file(folder.join("m.duckdb.lock"));
-    let root = std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
+    let root =
+        std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
     let launch = if root {
         store.launch.clone().through(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])
     } else {

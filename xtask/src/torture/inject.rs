@@ -145,7 +145,11 @@ fn one(
     if !findings.is_clean() {
         let kept = context.folder.join(format!("{actor:?}-{call}-{}-{at}", fault.name().replace(' ', "-")));
         copy_store(store.path(), &kept)?;
-        tally.note(format!("{call} {at}: a copy is at {}; log: {}", kept.display(), last_lines(&store.launch.log(), 2)));
+        tally.note(format!(
+            "{call} {at}: a copy is at {}; log: {}",
+            kept.display(),
+            last_lines(&store.launch.log(), 2)
+        ));
     }
     tally.findings.add(findings);
     // Whatever was not acknowledged can be sent now.

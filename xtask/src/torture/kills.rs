@@ -36,7 +36,10 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
             let (begun, acknowledged) = (Instant::now(), store.acknowledged_points());
             let mut tally = Tally::default();
             if let Err(error) = round(&store, phase, &mut random, &mut tally) {
-                tally.fail(format!("kill {done}: {error:#}; the server's log ends: {}", last_lines(&store.launch.log(), 3)));
+                tally.fail(format!(
+                    "kill {done}: {error:#}; the server's log ends: {}",
+                    last_lines(&store.launch.log(), 3)
+                ));
             }
             sound = tally.passed();
             if !sound {
@@ -51,7 +54,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
             let tally = tallies.entry("at the end").or_default();
             tally.findings.add(store.verify(&store.start(2_000)?)?);
         }
-        say(format_args!("kills: {done} of {}, {} points in store {number}", context.kills, store.acknowledged_points()));
+        say(format_args!(
+            "kills: {done} of {}, {} points in store {number}",
+            context.kills,
+            store.acknowledged_points()
+        ));
         if sound {
             std::fs::remove_dir_all(store.path().parent().unwrap_or(&context.folder))?;
         }

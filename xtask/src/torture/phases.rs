@@ -55,7 +55,14 @@ fn under_load(
     let server = store.start(head_points)?;
     let load = Load::new(&store.ledger, server.address, MOST_POINTS);
     std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS).map(|client| scope.spawn({ let load = &load; move || load.run(client) })).collect();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                scope.spawn({
+                    let load = &load;
+                    move || load.run(client)
+                })
+            })
+            .collect();
         let acted = act(server, &load);
         load.stop();
         for client in clients {

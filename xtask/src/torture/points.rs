@@ -14,12 +14,8 @@ const AGES: u64 = 6;
 pub(crate) const STRIDE: u64 = 4;
 
 /// Rules that go with these points.
-pub(crate) const RETENTION: [&str; 4] = [
-    "--retention",
-    "thinned: raw=2d",
-    "--retention",
-    "retired: raw=2d, minute=2d, quarter=2d, hour=2d, day=2d",
-];
+pub(crate) const RETENTION: [&str; 4] =
+    ["--retention", "thinned: raw=2d", "--retention", "retired: raw=2d, minute=2d, quarter=2d, hour=2d, day=2d"];
 
 /// Days for which the rules keep points.
 const KEPT_DAYS: i64 = 2;
@@ -127,7 +123,9 @@ impl Points {
     /// Spans in which points of a metric lie, for queries whose windows are few.
     pub(crate) fn spans(&self, metric: Metric) -> Vec<(i64, i64)> {
         match metric {
-            Metric::Kept => vec![(START_MS - LATE_MS, START_MS - LATE_MS + 30 * DAY_MS), (START_MS, START_MS + 30 * DAY_MS)],
+            Metric::Kept => {
+                vec![(START_MS - LATE_MS, START_MS - LATE_MS + 30 * DAY_MS), (START_MS, START_MS + 30 * DAY_MS)]
+            }
             _ => vec![(self.today_ms - (AGES as i64 + 1) * DAY_MS, self.today_ms + 2 * DAY_MS)],
         }
     }

@@ -49,7 +49,12 @@ fn record(store: &Store) -> anyhow::Result<(Vec<Event>, HashMap<u16, Vec<u64>>)>
     let answers = Mutex::new(HashMap::new());
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| scope.spawn({ let (server, answers) = (&server, &answers); move || post(store, server, client, answers) }))
+            .map(|client| {
+                scope.spawn({
+                    let (server, answers) = (&server, &answers);
+                    move || post(store, server, client, answers)
+                })
+            })
             .collect();
         clients.into_iter().try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")))
     })?;
@@ -66,7 +71,10 @@ fn post(store: &Store, server: &Server, client: u64, answers: &Mutex<HashMap<u16
     let mut acknowledged = Vec::new();
     for round in 0..POSTS {
         let post = locked(&store.ledger).open(1 + (round * 29 + client * 13) % MOST_POINTS);
-        anyhow::ensure!(send(&mut connection, &store.ledger, post)? == Answered::Acknowledged, "a healthy server stores");
+        anyhow::ensure!(
+            send(&mut connection, &store.ledger, post)? == Answered::Acknowledged,
+            "a healthy server stores"
+        );
         acknowledged.push(post.first);
     }
     locked(answers).insert(connection.own_port()?, acknowledged);
@@ -90,7 +98,10 @@ fn synced_before_answers(events: &[Event], tally: &mut Tally) {
                 tally.faults += 1;
                 let last = last_answers.insert(*port, at).unwrap_or(0);
                 if synced <= last {
-                    tally.fail(format!("answer {} was sent without a sync since its client's last answer", tally.faults));
+                    tally.fail(format!(
+                        "answer {} was sent without a sync since its client's last answer",
+                        tally.faults
+                    ));
                 }
             }
             _ => {}

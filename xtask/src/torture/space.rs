@@ -60,7 +60,13 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
 }
 
 /// Fills a file system, looks, makes room, and looks again.
-fn full_disk(context: &Context, number: u64, size_kib: u64, random: &mut StdRng, tally: &mut Tally) -> anyhow::Result<()> {
+fn full_disk(
+    context: &Context,
+    number: u64,
+    size_kib: u64,
+    random: &mut StdRng,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
     let (disk, folder) = (context.folder.join(format!("disk-{number}")), context.folder.join(format!("full-{number}")));
     std::fs::create_dir_all(&disk)?;
     let _mount = Mount::tmpfs(&disk, size_kib)?;
@@ -90,7 +96,13 @@ fn full_disk(context: &Context, number: u64, size_kib: u64, random: &mut StdRng,
 }
 
 /// Lets files grow up to a length and no further.
-fn limited_length(context: &Context, number: u64, limit_kib: u64, random: &mut StdRng, tally: &mut Tally) -> anyhow::Result<()> {
+fn limited_length(
+    context: &Context,
+    number: u64,
+    limit_kib: u64,
+    random: &mut StdRng,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
     let store = Store::create(&context.program, &context.folder.join(format!("limited-{number}")))?;
     // In units of 512 bytes, and without the signal that would end the server.
     let script = format!("ulimit -f {}; trap '' XFSZ; exec \"$0\" \"$@\"", limit_kib * 2);
@@ -109,11 +121,23 @@ fn fill(store: &Store, mut server: Server, tally: &mut Tally) -> anyhow::Result<
     let load = Load::new(&store.ledger, server.address, MOST_POINTS);
     let begun = Instant::now();
     let ended = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..2).map(|client| scope.spawn({ let load = &load; move || load.run(client) })).collect();
-        let full = |server: &mut Server| load.refused.load(Ordering::Relaxed) >= ENOUGH_REFUSALS || matches!(server.wait_at_most(Duration::from_millis(5)), Ok(Some(_)));
+        let clients: Vec<_> = (0..2)
+            .map(|client| {
+                scope.spawn({
+                    let load = &load;
+                    move || load.run(client)
+                })
+            })
+            .collect();
+        let full = |server: &mut Server| {
+            load.refused.load(Ordering::Relaxed) >= ENOUGH_REFUSALS
+                || matches!(server.wait_at_most(Duration::from_millis(5)), Ok(Some(_)))
+        };
         while !full(&mut server) && begun.elapsed() < FILL_PATIENCE {}
         load.stop();
-        let joined = clients.into_iter().try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")));
+        let joined = clients
+            .into_iter()
+            .try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")));
         joined.and_then(|()| server.wait_at_most(Duration::from_millis(300)))
     })?;
     tally.faults += 1;

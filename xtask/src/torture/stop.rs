@@ -50,8 +50,14 @@ fn stop(store: &Store, twice: bool, random: &mut StdRng, tally: &mut Tally) -> a
     let mut server = store.start(random.random_range(300..5_000))?;
     let load = Load::new(&store.ledger, server.address, 160);
     let took = std::thread::scope(|scope| {
-        let clients: Vec<_> =
-            (0..CLIENTS).map(|client| scope.spawn({ let load = &load; move || load.run(client) })).collect();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                scope.spawn({
+                    let load = &load;
+                    move || load.run(client)
+                })
+            })
+            .collect();
         let enough = random.random_range(1..60);
         let begun = Instant::now();
         while load.acknowledged.load(Ordering::Relaxed) < enough && begun.elapsed() < LIMIT {
@@ -73,7 +79,9 @@ fn stop(store: &Store, twice: bool, random: &mut StdRng, tally: &mut Tally) -> a
         };
         let stopped = stop();
         load.stop();
-        clients.into_iter().try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")))?;
+        clients
+            .into_iter()
+            .try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")))?;
         stopped
     })?;
     tally.faults += 1;

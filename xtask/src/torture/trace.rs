@@ -8,17 +8,40 @@ use anyhow::{Context as _, bail, ensure};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A file was opened, and made if it was not there.
-    Open { path: String, truncated: bool },
+    Open {
+        path: String,
+        truncated: bool,
+    },
     /// Bytes were written at a place; at the end where none is given.
-    Write { path: String, at: Option<u64>, bytes: Vec<u8> },
-    Truncate { path: String, length: u64 },
+    Write {
+        path: String,
+        at: Option<u64>,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        path: String,
+        length: u64,
+    },
     /// A sync of a file or folder began; what was written before is on the disk when it has ended.
-    SyncBegins { path: String, call: u64 },
-    SyncEnds { path: String, call: u64 },
-    Unlink { path: String },
-    Rename { from: String, to: String },
+    SyncBegins {
+        path: String,
+        call: u64,
+    },
+    SyncEnds {
+        path: String,
+        call: u64,
+    },
+    Unlink {
+        path: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
     /// `201` was sent to a client at this port.
-    Acknowledged { port: u16 },
+    Acknowledged {
+        port: u16,
+    },
 }
 
 /// Reads a trace that [`super::tracer::recorder`] made; only files whose path begins with a text are looked at.
@@ -26,7 +49,14 @@ pub(crate) enum Event {
 /// # Errors
 /// At a line that cannot be read.
 pub(crate) fn read(trace: &str, prefix: &str) -> anyhow::Result<Vec<Event>> {
-    let mut reader = Reader { prefix, events: Vec::new(), begun: HashMap::new(), opening: HashMap::new(), places: HashMap::new(), calls: 0 };
+    let mut reader = Reader {
+        prefix,
+        events: Vec::new(),
+        begun: HashMap::new(),
+        opening: HashMap::new(),
+        places: HashMap::new(),
+        calls: 0,
+    };
     for line in trace.lines() {
         let (thread, rest) = line.split_once(' ').context("a line begins with its thread")?;
         reader.line(thread, rest.trim_start()).with_context(|| format!("in the trace: {:.200}", line))?;
@@ -161,7 +191,8 @@ impl Reader<'_> {
 
     fn truncate(&mut self, rest: &str) -> anyhow::Result<()> {
         let Some((_, path)) = self.descriptor(rest) else { return Ok(()) };
-        let length = rest.split(", ").nth(1).and_then(|text| text.split(')').next()?.parse().ok()).context("a length")?;
+        let length =
+            rest.split(", ").nth(1).and_then(|text| text.split(')').next()?.parse().ok()).context("a length")?;
         self.events.push(Event::Truncate { path, length });
         Ok(())
     }

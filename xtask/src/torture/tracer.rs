@@ -132,7 +132,8 @@ pub(crate) fn thread(pid: u32, name: &str) -> anyhow::Result<u32> {
 /// Words that start a program and write down all that it does to a store's files, and what it sends.
 pub(crate) fn recorder(trace: &Path) -> Vec<OsString> {
     let calls = "trace=openat,close,write,pwrite64,writev,sendto,lseek,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat";
-    let mut words: Vec<OsString> = ["strace", "-f", "-qq", "-yy", "--seccomp-bpf", "-s", "8000000", "-o"].map(Into::into).to_vec();
+    let mut words: Vec<OsString> =
+        ["strace", "-f", "-qq", "-yy", "--seccomp-bpf", "-s", "8000000", "-o"].map(Into::into).to_vec();
     words.push(trace.into());
     words.extend(["-e", "signal=none", "-e", calls, "--"].map(OsString::from));
     words

@@ -138,10 +138,17 @@ fn compare_posts(
             }
             Fate::Open if is_there && gone > 0 || !is_there && there > 0 => {
                 findings.torn += there;
-                findings.say(format!("{there} of {} points from {} are there, never acknowledged", post.count, post.first));
+                findings
+                    .say(format!("{there} of {} points from {} are there, never acknowledged", post.count, post.first));
                 Fate::Kept
             }
-            Fate::Open => if is_there { Fate::Kept } else { Fate::Lost },
+            Fate::Open => {
+                if is_there {
+                    Fate::Kept
+                } else {
+                    Fate::Lost
+                }
+            }
             fate => fate,
         };
     }
@@ -228,7 +235,12 @@ fn raw(connection: &mut Connection, points: &Points, metric: Metric) -> anyhow::
         let answer = query(connection, metric, span, "per=raw")?;
         for (part, series) in series(&answer) {
             let values = column(series, "value");
-            found.extend(times(series).into_iter().zip(values).map(|(at_ms, value)| Point { metric, part, at_ms, value }));
+            found.extend(times(series).into_iter().zip(values).map(|(at_ms, value)| Point {
+                metric,
+                part,
+                at_ms,
+                value,
+            }));
         }
     }
     Ok(found)
@@ -242,7 +254,8 @@ fn windows(connection: &mut Connection, points: &Points, metric: Metric, per: &s
             let [count, sum, min, max, first, last] =
                 ["count", "sum", "min", "max", "first", "last"].map(|name| column(series, name));
             for (i, at) in times(series).into_iter().enumerate() {
-                let window = Window { count: count[i], sum: sum[i], min: min[i], max: max[i], first: first[i], last: last[i] };
+                let window =
+                    Window { count: count[i], sum: sum[i], min: min[i], max: max[i], first: first[i], last: last[i] };
                 windows.insert((part, at), window);
             }
         }
@@ -306,8 +319,21 @@ mod tests {
             findings.rollups
         };
         assert_eq!(differences(|_| {}), 0);
-        assert_eq!(differences(|windows| windows.values_mut().for_each(|window| window.last += 1.0)), expected.len() as u64);
-        assert_eq!(differences(|windows| { windows.pop_first(); }), 1);
-        assert_eq!(differences(|windows| { windows.insert((99, 0), *windows.values().next().expect("some")); }), 1);
+        assert_eq!(
+            differences(|windows| windows.values_mut().for_each(|window| window.last += 1.0)),
+            expected.len() as u64
+        );
+        assert_eq!(
+            differences(|windows| {
+                windows.pop_first();
+            }),
+            1
+        );
+        assert_eq!(
+            differences(|windows| {
+                windows.insert((99, 0), *windows.values().next().expect("some"));
+            }),
+            1
+        );
     }
 }
