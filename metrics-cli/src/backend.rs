@@ -1,6 +1,5 @@
 //! Where points are: in a file that this process opens, or behind a running server.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -30,39 +29,41 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// The target of a command: an option goes before the environment, and `METRICS_URL` before `METRICS_DB`.
+    /// The target of a command: an option goes before what the environment and the configuration say, and there a
+    /// server before a file.
     ///
     /// # Errors
-    /// [`WrongUsage`] when both options are given.
-    pub(crate) fn of(args: TargetArgs, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, WrongUsage> {
-        let server = |url: String| Self::Server(Remote { url, args: args.remote.clone() });
-        let named = |key: &str| env(key).filter(|value| !value.is_empty());
-        Ok(match (args.db, args.url) {
+    /// [`WrongUsage`] when both options are given, or a server and an option of a store.
+    pub(crate) fn of(args: TargetArgs) -> Result<Self, WrongUsage> {
+        let elsewhere = args.elsewhere;
+        let url = match (args.db, args.url) {
             (Some(_), Some(_)) => {
                 return Err(WrongUsage("--db and --url cannot be used together: name a file or a server".into()));
             }
-            (Some(file), None) => Self::File(file),
-            (None, Some(url)) => server(url),
-            (None, None) => match (named("METRICS_URL"), named("METRICS_DB")) {
-                (Some(url), _) => server(url.to_string_lossy().into_owned()),
-                (None, Some(file)) => Self::File(file.into()),
-                (None, None) => Self::File(DEFAULT_FILE.into()),
+            (Some(file), None) => return Ok(Self::File(file)),
+            (None, Some(url)) => url,
+            (None, None) => match elsewhere.url {
+                Some(url) => url,
+                None => return Ok(Self::File(elsewhere.db.unwrap_or_else(|| DEFAULT_FILE.into()))),
             },
-        })
+        };
+        match elsewhere.store_option {
+            Some(option) => Err(WrongUsage(format!(
+                "--{option} is about a store's file: a server at --url has its own, set when it is started"
+            ))),
+            None => Ok(Self::Server(Remote { url, args: args.remote })),
+        }
     }
 
-    /// The file of a command that needs one; `METRICS_URL` is not looked at.
+    /// The file of a command that needs one; a server that the environment names is not looked at.
     ///
     /// # Errors
     /// [`WrongUsage`] when `--url` is given.
-    pub(crate) fn file(args: TargetArgs, env: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, WrongUsage> {
+    pub(crate) fn file(args: TargetArgs) -> Result<PathBuf, WrongUsage> {
         if args.url.is_some() {
             return Err(WrongUsage("this command works on a file: give --db in place of --url".into()));
         }
-        match Self::of(args, |key| (key != "METRICS_URL").then(|| env(key)).flatten())? {
-            Self::File(file) => Ok(file),
-            Self::Server(_) => unreachable!("no server is named"),
-        }
+        Ok(args.db.or(args.elsewhere.db).unwrap_or_else(|| DEFAULT_FILE.into()))
     }
 }
 
@@ -95,18 +96,10 @@ pub(crate) async fn open_file(file: &Path, access: Access, options: Options) -> 
 
 impl Backend {
     /// Opens a target; `store` tells how a file is opened.
-    pub(crate) async fn open(
-        target: &Target,
-        access: Access,
-        store: StoreArgs,
-        env: impl Fn(&str) -> Option<OsString>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn open(target: &Target, access: Access, store: StoreArgs) -> anyhow::Result<Self> {
         Ok(match target {
-            Target::File(file) => Self::File(open_file(file, access, store.options(env)?).await?),
-            Target::Server(remote) => {
-                store.refuse_for_server()?;
-                Self::Server(remote.client(env)?)
-            }
+            Target::File(file) => Self::File(open_file(file, access, store.options()).await?),
+            Target::Server(remote) => Self::Server(remote.client()?),
         })
     }
 
@@ -253,10 +246,16 @@ impl<'a> Upload<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::RemoteArgs;
+    use crate::args::{Elsewhere, RemoteArgs};
 
-    fn args(db: Option<&str>, url: Option<&str>) -> TargetArgs {
-        TargetArgs { db: db.map(PathBuf::from), url: url.map(String::from), remote: RemoteArgs::default() }
+    fn args(line: [Option<&str>; 2], elsewhere: [Option<&str>; 2]) -> TargetArgs {
+        let ([db, url], [other_db, other_url]) = (line, elsewhere);
+        let elsewhere = Elsewhere {
+            db: other_db.map(PathBuf::from),
+            url: other_url.map(String::from),
+            store_option: Some("threads".into()),
+        };
+        TargetArgs { db: db.map(PathBuf::from), url: url.map(String::from), elsewhere, remote: RemoteArgs::default() }
     }
 
     fn server(url: &str) -> Target {
@@ -264,22 +263,32 @@ mod tests {
     }
 
     #[test]
-    fn options_go_before_the_environment() {
-        let both = |key: &str| Some(OsString::from(if key == "METRICS_DB" { "e.duckdb" } else { "http://e" }));
-        let db_only = |key: &str| (key == "METRICS_DB").then(|| OsString::from("e.duckdb"));
+    fn options_go_before_what_is_said_elsewhere() {
+        let both = [Some("e.duckdb"), Some("http://e")];
         let file = |name: &str| Target::File(name.into());
-        assert_eq!(Target::of(args(Some("a"), None), both).expect("valid"), file("a"));
-        assert_eq!(Target::of(args(None, Some("http://a")), both).expect("valid"), server("http://a"));
-        assert_eq!(Target::of(args(None, None), both).expect("valid"), server("http://e"));
-        assert_eq!(Target::of(args(None, None), db_only).expect("valid"), file("e.duckdb"));
-        assert_eq!(Target::of(args(None, None), |_| None).expect("valid"), file("metrics.duckdb"));
-        assert_eq!(Target::of(args(None, None), |_| Some(OsString::new())).expect("valid"), file("metrics.duckdb"));
-        assert_eq!(Target::file(args(None, None), both).expect("valid"), PathBuf::from("e.duckdb"));
+        let of = |line, elsewhere| {
+            let mut args = args(line, elsewhere);
+            args.elsewhere.store_option = None;
+            Target::of(args).expect("valid")
+        };
+        assert_eq!(of([Some("a"), None], both), file("a"));
+        assert_eq!(of([None, Some("http://a")], both), server("http://a"));
+        assert_eq!(of([None, None], both), server("http://e"));
+        assert_eq!(of([None, None], [Some("e.duckdb"), None]), file("e.duckdb"));
+        assert_eq!(of([None, None], [None, None]), file("metrics.duckdb"));
+        assert_eq!(Target::file(args([None, None], both)).expect("valid"), PathBuf::from("e.duckdb"));
     }
 
     #[test]
     fn a_file_and_a_server_together_are_refused() {
-        assert!(Target::of(args(Some("a"), Some("http://a")), |_| None).is_err());
-        assert!(Target::file(args(None, Some("http://a")), |_| None).is_err());
+        assert!(Target::of(args([Some("a"), Some("http://a")], [None, None])).is_err());
+        assert!(Target::file(args([None, Some("http://a")], [None, None])).is_err());
+    }
+
+    #[test]
+    fn an_option_of_a_store_is_for_files_only() {
+        assert!(Target::of(args([Some("a"), None], [None, None])).is_ok());
+        let WrongUsage(error) = Target::of(args([None, Some("http://a")], [None, None])).expect_err("a server");
+        assert!(error.starts_with("--threads is about a store's file"), "{error}");
     }
 }

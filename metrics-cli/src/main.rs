@@ -4,11 +4,14 @@ mod args;
 mod backend;
 mod collector;
 mod commands;
+mod config;
 mod csv_rows;
 mod figures;
 mod glob;
 mod ingest;
 mod latency;
+mod log;
+mod notify;
 mod output;
 mod plot;
 mod png;
@@ -23,19 +26,16 @@ mod zone;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use metrics_core::{Engine, Options, Timestamp};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
-use args::{Cli, Command, ListArgs, LogLevel, SqlArgs, StoreArgs, TargetArgs};
+use args::{Cli, Command, ListArgs, SqlArgs, StoreArgs, TargetArgs};
 use backend::{Access, Backend, Target};
 use commands::list::Listing;
 use commands::serve::StoreFailed;
-use output::{ReaderGone, WrongUsage, note};
+use output::{ReaderGone, WrongUsage, note, print};
+use remote::Remote;
 
 /// A third less time for a small query, and less memory that is held but not used, than with glibc's.
 #[cfg(not(target_env = "msvc"))]
@@ -50,8 +50,23 @@ const WRONG_USAGE: u8 = 2;
 const STORE_FAILED: u8 = 3;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_log(&cli);
+    let line: Vec<OsString> = env::args_os().collect();
+    let variables: Vec<(OsString, OsString)> = env::vars_os().collect();
+    let config::Invocation { cli, printed, stray } = match config::read(&line, &variables) {
+        Ok(invocation) => invocation,
+        Err(config::Refused::Line(error)) => error.exit(),
+        Err(config::Refused::Elsewhere(error)) => {
+            note(format_args!("error: {error}"));
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    log::start(&cli);
+    for warning in stray {
+        tracing::warn!("{warning}");
+    }
+    if let Some(text) = printed {
+        return ended(print(text.as_bytes()).map(|()| true));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -62,6 +77,11 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(run(cli));
     // A thread that still reads from a pipe must not keep the process: what it read is not wanted any more.
     runtime.shutdown_background();
+    ended(outcome)
+}
+
+/// The exit code of an outcome, which is told where it is not good.
+fn ended(outcome: anyhow::Result<bool>) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
@@ -80,28 +100,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// Messages go to stderr, those of a server from `info` on.
-fn start_log(cli: &Cli) {
-    let usual = if matches!(cli.command, Command::Serve(_)) { LevelFilter::INFO } else { LevelFilter::WARN };
-    let filter = match cli.log_level {
-        Some(level) => EnvFilter::new(match level {
-            LogLevel::Error => "error",
-            LogLevel::Warn => "warn",
-            LogLevel::Info => "info",
-            LogLevel::Debug => "debug",
-            LogLevel::Trace => "trace",
-        }),
-        None => EnvFilter::builder().with_default_directive(usual.into()).from_env_lossy(),
-    };
-    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(coloured)
-        .with_target(false)
-        .init();
-}
-
 /// Runs a command; false when it ended well but not everything it was given was good.
 async fn run(cli: Cli) -> anyhow::Result<bool> {
     let now = Timestamp::now();
@@ -111,8 +109,8 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Man { command } => commands::docs::man(command.as_deref())?,
         Command::Token(args) => commands::token::run(args.command)?,
         Command::Serve(args) => {
-            commands::serve::check_address(&args)?;
-            let (file, options) = (Target::file(target, variable)?, args.store.clone().options(variable)?);
+            commands::serve::check(&args)?;
+            let (file, options) = (Target::file(target)?, args.store.clone().options());
             commands::serve::run(args, &file, options).await?;
         }
         Command::Ingest(args) => {
@@ -165,11 +163,22 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             return on_file(target, args.store.clone(), check).await;
         }
         Command::Backup(args) => {
-            let backup = async |engine: &Engine| commands::backup::run(&args, engine).await;
-            on_file(target, args.store.clone(), backup).await?;
+            let to = Target::of(target.clone())?;
+            match (commands::backup::file(&args, &to)?, to) {
+                (Some(file), _) => {
+                    let backup = async |engine: &Engine| commands::backup::of_file(file, engine).await;
+                    on_file(target, args.store, backup).await?;
+                }
+                (None, Target::Server(remote)) => commands::backup::of_server(&remote).await?,
+                (None, Target::File(_)) => unreachable!("a file's backup has a name"),
+            }
+        }
+        Command::Health(args) => {
+            let why = "health is about a running server";
+            commands::health::run(&args, &server(target, why)?).await?;
         }
         Command::Restore(args) => {
-            let (file, options) = (Target::file(target, variable)?, args.store.clone().options(variable)?);
+            let (file, options) = (Target::file(target)?, args.store.clone().options());
             commands::restore::run(args, file, options).await?;
         }
         Command::Export(args) => {
@@ -184,7 +193,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             return on_file(target, args.store, delete).await;
         }
         Command::Retain(args) => {
-            commands::retain::check_rules(&args.store.clone().options(variable)?)?;
+            commands::retain::check_rules(&args.store.clone().options())?;
             let retain = async |engine: &Engine| commands::retain::run(&args, engine).await;
             on_file(target, args.store.clone(), retain).await?;
         }
@@ -194,26 +203,26 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
 
 /// Refuses a file, which nobody else writes while this process has it.
 fn refuse_file(target: &TargetArgs, why: &str) -> Result<(), WrongUsage> {
-    match Target::of(target.clone(), variable)? {
-        Target::Server(_) => Ok(()),
+    server(target.clone(), why).map(drop)
+}
+
+/// The server that a command needs.
+fn server(target: TargetArgs, why: &str) -> Result<Remote, WrongUsage> {
+    match Target::of(target)? {
+        Target::Server(remote) => Ok(remote),
         Target::File(_) => Err(WrongUsage(format!("{why}: name it with --url, such as http://127.0.0.1:8080"))),
     }
 }
 
-fn variable(key: &str) -> Option<OsString> {
-    env::var_os(key)
-}
-
 async fn sql(args: &SqlArgs, target: TargetArgs) -> anyhow::Result<()> {
     let statement = commands::sql::statement(args)?;
-    match Target::of(target, variable)? {
+    match Target::of(target)? {
         Target::Server(remote) => {
-            args.store.refuse_for_server()?;
-            let client = remote.client(variable)?;
+            let client = remote.client()?;
             commands::sql::on_server(args, &statement, &client).await
         }
         Target::File(file) => {
-            let options = Options { sql: true, ..args.store.clone().options(variable)? };
+            let options = Options { sql: true, ..args.store.clone().options() };
             let engine = backend::open_file(&file, Access::Read, options).await?;
             let result = commands::sql::on_file(args, statement, &engine).await;
             result.and(Backend::File(engine).close().await)
@@ -234,7 +243,7 @@ async fn with<T>(
     access: Access,
     work: impl AsyncFnOnce(&Backend) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let backend = Backend::open(&Target::of(target, variable)?, access, store, variable).await?;
+    let backend = Backend::open(&Target::of(target)?, access, store).await?;
     let result = work(&backend).await;
     let closed = backend.close().await;
     let value = result?;
@@ -248,8 +257,8 @@ async fn on_file<T>(
     store: StoreArgs,
     work: impl AsyncFnOnce(&Engine) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let file = Target::file(target, variable)?;
-    let engine = backend::open_file(&file, Access::Read, store.options(variable)?).await?;
+    let file = Target::file(target)?;
+    let engine = backend::open_file(&file, Access::Read, store.options()).await?;
     let result = work(&engine).await;
     let closed = Backend::File(engine).close().await;
     let value = result?;

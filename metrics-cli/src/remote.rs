@@ -1,17 +1,20 @@
 //! A running server: its address, and what it is to be told of who asks.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
-use metrics_sdk::{Client, ClientError};
+use metrics_sdk::{Client, ClientBuilder, ClientError};
 use zeroize::Zeroizing;
 
 use crate::args::RemoteArgs;
 use crate::output::WrongUsage;
 
+/// The variable that holds the token itself; no file of options does.
+pub(crate) const TOKEN_VARIABLE: &str = "METRICS_TOKEN";
 /// Most bytes of the file that a token is read from.
 const TOKEN_BYTES: u64 = 4 << 10;
 /// Most bytes of the authorities' certificates.
@@ -25,26 +28,39 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// A client of it. There is no option that holds the token itself: everybody on a machine sees the options of what
-    /// runs on it.
+    /// A client of it.
+    ///
+    /// # Errors
+    /// As [`Remote::client_with`].
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        self.client_with(|builder| builder, |key| env::var_os(key))
+    }
+
+    /// A client with settings of one's own. There is no option that holds the token itself: everybody on a machine sees
+    /// the options of what runs on it.
     ///
     /// # Errors
     /// [`WrongUsage`] for an address or a token that cannot be one; what the system says of the files.
-    pub(crate) fn client(&self, env: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<Client> {
-        let named = |key: &str| env(key).filter(|value| !value.is_empty());
-        let mut builder = Client::builder(self.url.as_str());
+    pub(crate) fn client_with(
+        &self,
+        set: impl FnOnce(ClientBuilder) -> ClientBuilder,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> anyhow::Result<Client> {
+        let mut builder = set(Client::builder(self.url.as_str()));
         let token = match &self.args.token_from {
             Some(file) => Some(first_line(file)?),
-            None => named("METRICS_TOKEN").map(|token| Zeroizing::new(token.to_string_lossy().trim().to_owned())),
+            None => env(TOKEN_VARIABLE)
+                .filter(|token| !token.is_empty())
+                .map(|token| Zeroizing::new(token.to_string_lossy().trim().to_owned())),
         };
         if let Some(token) = token {
             builder = builder.token(token.as_str());
         }
-        if let Some(file) = self.args.ca_cert.clone().or_else(|| named("METRICS_CA_CERT").map(PathBuf::from)) {
-            builder = builder.ca_certs(certificates(&file)?);
+        if let Some(file) = &self.args.ca_cert {
+            builder = builder.ca_certs(certificates(file)?);
         }
         Ok(builder.build().map_err(|error| match error {
-            ClientError::Token => WrongUsage(format!("METRICS_TOKEN, --token-from: {error}")),
+            ClientError::Token => WrongUsage(format!("{TOKEN_VARIABLE}, --token-from: {error}")),
             ClientError::Trust { .. } => WrongUsage(format!("--ca-cert: {error}")),
             error => WrongUsage(format!("--url: {error}")),
         })?)
@@ -87,12 +103,14 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn refusal(args: RemoteArgs, token: Option<&str>) -> String {
         let remote = Remote { url: "http://127.0.0.1:1".into(), args };
         let env = |key: &str| token.filter(|_| key == "METRICS_TOKEN").map(OsString::from);
-        format!("{:#}", remote.client(env).expect_err("refused"))
+        format!("{:#}", remote.client_with(|builder| builder, env).expect_err("refused"))
     }
 
     #[test]

@@ -65,6 +65,7 @@ struct Inner {
 #[derive(Debug)]
 struct Limits {
     batch_points: usize,
+    queue_points: usize,
 }
 
 /// Figures of a store and of what was done with it since it was opened.
@@ -89,8 +90,12 @@ pub struct Stats {
     pub read_cache_bytes: u64,
     /// Bytes that are free on the disk of the file; none where the system does not tell.
     pub disk_free_bytes: Option<u64>,
+    /// Whether so little of it is free that writes are refused, as [`Options::min_free_disk_bytes`] says.
+    pub disk_is_full: bool,
     /// Points that wait for their commit.
     pub queue_points: u64,
+    /// Most that may wait, [`Options::queue_points`].
+    pub queue_limit_points: u64,
     /// Commits since the store was opened.
     pub commits: u64,
     /// Microseconds spent in these commits.
@@ -141,7 +146,7 @@ impl Engine {
             thread.map_err(|error| OpenError::store(path)(StoreError::new("cannot start a thread", error)))
         };
         let failure = Arc::clone(&store.failure);
-        let limits = Limits { batch_points: store.options.batch_points };
+        let limits = Limits { batch_points: store.options.batch_points, queue_points: store.options.queue_points };
         let threads = vec![
             spawn("metrics-commit", Box::new(move || committer.run()))?,
             spawn("metrics-tidy", Box::new(move || tidy.run(&tidied)))?,
@@ -328,7 +333,9 @@ impl Engine {
             wal_bytes,
             read_cache_bytes: store.read_cache_bytes(),
             disk_free_bytes: store.space.free_bytes(),
+            disk_is_full: store.space.take(0, wal_bytes).is_err(),
             queue_points: self.inner.queue.len() as u64,
+            queue_limit_points: self.inner.limits.queue_points as u64,
             commits: figures.commits.load(Ordering::Relaxed),
             commit_us: figures.commit_us.load(Ordering::Relaxed),
             committed_points: figures.points.load(Ordering::Relaxed),

@@ -35,6 +35,8 @@
 //! brings along, add these formats to it. The feature `bundled` (on by default) compiles DuckDB in;
 //! without it the system's library is linked.
 
+#[cfg(feature = "engine")]
+mod backups;
 pub mod chart;
 pub mod encode;
 #[cfg(feature = "engine")]
@@ -56,6 +58,8 @@ pub mod wire;
 #[cfg(feature = "engine")]
 mod writer;
 
+#[cfg(feature = "engine")]
+pub use backups::{Backup, BackupError, BackupFolder};
 #[cfg(feature = "arrow")]
 pub use encode::table::SqlAnswer;
 #[cfg(feature = "engine")]

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::backups::Backups;
 use crate::exports::Exports;
 use crate::figures::Figures;
 use crate::gate::Gate;
@@ -43,19 +44,25 @@ pub(crate) struct App {
     pub(crate) statements: Workers,
     /// Files of exports.
     pub(crate) exports: Exports,
+    /// Backups, where they are made.
+    pub(crate) backups: Option<Arc<Backups>>,
     /// Room for requests.
     pub(crate) requests: Semaphore,
     /// Room for streams.
     pub(crate) streams: Arc<Semaphore>,
+    /// The server is to stop, and is not ready any more.
+    pub(crate) drain: CancellationToken,
     /// The server stops: what has no end of its own ends now.
     pub(crate) stop: CancellationToken,
 }
 
 impl App {
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] when an option is none that a server could follow.
+    /// [`io::ErrorKind::InvalidInput`] when an option is none that a server could follow; [`io::ErrorKind::Other`] when
+    /// the folder for backups cannot be used.
     pub(crate) fn new(engine: Engine, options: ServerOptions) -> io::Result<Self> {
         options.check()?;
+        let backups = options.backups.as_ref().map(|backups| Backups::open(backups, &engine)).transpose();
         let coders = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
             access: Access::new(&options)?,
@@ -71,6 +78,8 @@ impl App {
             watchers: Workers::new(WATCHERS, options.health_timeout, "--health-timeout"),
             requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
             streams: Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS))),
+            backups: backups.map_err(io::Error::other)?.map(Arc::new),
+            drain: CancellationToken::new(),
             stop: CancellationToken::new(),
             engine,
             options,

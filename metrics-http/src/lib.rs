@@ -40,6 +40,7 @@
 
 mod access;
 mod app;
+mod backups;
 mod body;
 mod compress;
 mod connection;
@@ -48,6 +49,9 @@ mod credentials;
 mod events;
 mod exports;
 mod figures;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod inflate;
 mod limits;
@@ -57,6 +61,7 @@ mod options;
 mod page;
 mod process;
 mod range;
+mod requests;
 mod respond;
 mod router;
 mod routes;
@@ -65,6 +70,7 @@ mod throttle;
 mod tls;
 mod tokens;
 
+pub use backups::BackupOptions;
 pub use options::ServerOptions;
 pub use server::serve;
 pub use tls::{Tls, TlsError};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics_core::SqlLimits;
 
+use crate::backups::BackupOptions;
 use crate::tls::Tls;
 use crate::tokens::Tokens;
 
@@ -85,6 +86,12 @@ pub struct ServerOptions {
     pub export_limit_bytes: u64,
     /// How long an export is kept after it was last asked for. Default 2 min; more than 0.
     pub export_lifetime: Duration,
+    /// Where and when backups are made; a store that was opened with `Options::sql` has to know the folder too, as
+    /// `Options::backup_directory`. Default: none are made.
+    pub backups: Option<BackupOptions>,
+    /// How long connections and requests are still taken after the stop, while `/ready` says that the server is
+    /// stopping: time for who spreads requests over servers to notice. Default: none.
+    pub drain: Duration,
     /// How long requests may take to finish after the stop. Default 8 s.
     pub grace: Duration,
     /// The origin, such as `http://localhost:3000`, whose pages may call this server, or `*` for all; none by default.
@@ -136,7 +143,8 @@ impl ServerOptions {
             ("export_lifetime", self.export_lifetime),
         ];
         let zero_count = counts.iter().find(|(_, count)| *count == 0).map(|(name, _)| *name);
-        let zero_time = times.iter().find(|(_, time)| time.is_zero()).map(|(name, _)| *name);
+        let every = self.backups.iter().filter_map(|backups| Some(("backups.every", backups.every?)));
+        let zero_time = times.into_iter().chain(every).find(|(_, time)| time.is_zero()).map(|(name, _)| name);
         let wrong = match zero_count.or(zero_time) {
             Some(name) => format!("{name} is 0: more is required"),
             None if self.body_memory_bytes < self.body_limit_bytes.saturating_add(self.inflated_limit_bytes) => {
@@ -177,6 +185,8 @@ impl Default for ServerOptions {
             max_exports: 8,
             export_limit_bytes: 2 << 30,
             export_lifetime: Duration::from_secs(120),
+            backups: None,
+            drain: Duration::ZERO,
             grace: Duration::from_secs(8),
             cors_origin: None,
             allow_hosts: Vec::new(),

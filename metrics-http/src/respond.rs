@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::content::Content;
 use crate::figures::Reason;
 use crate::negotiate::PROTOBUF;
+use crate::requests::RequestId;
 
 /// An answer before it is sent.
 pub(crate) type Reply = Response<Content>;
@@ -194,14 +195,15 @@ impl Failure {
         self.reason
     }
 
-    /// The answer, in the words of the route unless the failure has its own.
-    pub(crate) fn into_reply(self, dialect: Dialect) -> Reply {
+    /// The answer, in the words of the route unless the failure has its own. What is the server's fault says under
+    /// which name its log tells of it.
+    pub(crate) fn into_reply(self, dialect: Dialect, id: Option<&RequestId>) -> Reply {
         let dialect = self.dialect.unwrap_or(dialect);
         let mut reply = match dialect {
             Dialect::Otlp(encoding) => {
                 content(self.status, otlp_type(encoding), otlp::status(encoding, rpc_code(self.status), &self.message))
             }
-            _ => serialized(self.status, &self.error_body(dialect)),
+            _ => serialized(self.status, &self.error_body(dialect, id.filter(|_| self.status.is_server_error()))),
         };
         for (name, value) in self.headers {
             reply.headers_mut().insert(name, value);
@@ -209,7 +211,7 @@ impl Failure {
         reply
     }
 
-    fn error_body(&self, dialect: Dialect) -> ErrorBody<'_> {
+    fn error_body<'a>(&'a self, dialect: Dialect, id: Option<&'a RequestId>) -> ErrorBody<'a> {
         let is_prometheus = dialect == Dialect::Prometheus;
         ErrorBody {
             status: is_prometheus.then_some("error"),
@@ -217,6 +219,7 @@ impl Failure {
             error: (is_prometheus || dialect == Dialect::InfluxV1).then_some(&*self.message),
             code: (dialect == Dialect::InfluxV2).then(|| influx_code(self.status)),
             message: &self.message,
+            request_id: id.map(RequestId::as_str),
             errors: self.rows.iter().map(RowBody::of).collect(),
         }
     }
@@ -301,6 +304,8 @@ struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<RowBody<'a>>,
 }
@@ -384,7 +389,7 @@ mod tests {
     use super::*;
 
     fn told(failure: Failure) -> (u16, Option<String>, String) {
-        let reply = failure.into_reply(Dialect::Own);
+        let reply = failure.into_reply(Dialect::Own, None);
         let retry = reply.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("a number").to_owned());
         (
             reply.status().as_u16(),

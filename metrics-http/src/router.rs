@@ -13,6 +13,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use metrics_core::wire::otlp::OtlpEncoding;
 use percent_encoding::percent_decode_str;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::compress::compress;
@@ -20,6 +21,7 @@ use crate::content::Content;
 use crate::figures::Reason;
 use crate::negotiate::{self, PROTOBUF};
 use crate::openapi::Operation;
+use crate::requests::{RequestId, Told};
 use crate::respond::{Dialect, Failure, Reply};
 use crate::routes::{self, influx::Version, prometheus_told};
 use crate::tokens::Scope;
@@ -34,6 +36,7 @@ pub(crate) enum Route {
     PageFile,
     Ping,
     Health,
+    Ready,
     Metrics,
     Seed,
     Query,
@@ -61,16 +64,18 @@ pub(crate) enum Route {
     PromMetadata,
     PromRules,
     PromBuildInfo,
+    Backup,
     Unknown,
 }
 
 impl Route {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::Page,
         Self::PageFile,
         Self::Ping,
         Self::Health,
+        Self::Ready,
         Self::Metrics,
         Self::Seed,
         Self::Query,
@@ -98,6 +103,7 @@ impl Route {
         Self::PromMetadata,
         Self::PromRules,
         Self::PromBuildInfo,
+        Self::Backup,
         Self::Unknown,
     ];
 
@@ -108,6 +114,7 @@ impl Route {
             Self::PageFile => "/page/{file}",
             Self::Ping => "/ping",
             Self::Health => "/health",
+            Self::Ready => "/ready",
             Self::Metrics => "/v1/metrics",
             Self::Seed => "/v1/metrics/{name}/{granularity}/{start}/{end}",
             Self::Query => "/v1/query",
@@ -135,6 +142,7 @@ impl Route {
             Self::PromMetadata => "/api/v1/metadata",
             Self::PromRules => "/api/v1/rules",
             Self::PromBuildInfo => "/api/v1/status/buildinfo",
+            Self::Backup => "/v1/backup",
             Self::Unknown => "unknown",
         }
     }
@@ -143,7 +151,7 @@ impl Route {
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Metrics | Self::InfluxQuery => "GET, HEAD, POST",
-            Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite | Self::Sql => "POST",
+            Self::LinesV1 | Self::LinesV2 | Self::RemoteWrite | Self::Sql | Self::Backup => "POST",
             Self::PromQuery | Self::PromQueryRange | Self::PromExemplars | Self::PromSeries | Self::PromLabels => {
                 "GET, HEAD, POST"
             }
@@ -158,6 +166,7 @@ impl Route {
             Self::PageFile => &[routes::page::FILE],
             Self::Ping => &[routes::health::PING],
             Self::Health => &[routes::health::HEALTH],
+            Self::Ready => &[routes::ready::READY],
             Self::Metrics => &[routes::seed::NAMES, routes::write::WRITE],
             Self::Seed => &[routes::seed::AVERAGES],
             Self::Query => &[routes::read::QUERY],
@@ -185,6 +194,7 @@ impl Route {
             Self::PromMetadata => &[prometheus_told::METADATA],
             Self::PromRules => &[prometheus_told::RULES],
             Self::PromBuildInfo => &[prometheus_told::BUILD_INFO],
+            Self::Backup => &[routes::backup::BACKUP],
             Self::Unknown => &[],
         }
     }
@@ -224,7 +234,7 @@ impl Route {
 
     /// Routes that are answered whatever the load, so that an overloaded server can be told from a dead one.
     fn is_exempt(self) -> bool {
-        matches!(self, Self::Ping | Self::Health | Self::OwnMetrics)
+        matches!(self, Self::Ping | Self::Health | Self::Ready | Self::OwnMetrics)
     }
 }
 
@@ -272,11 +282,17 @@ pub(crate) struct Ends {
     pub(crate) peer: IpAddr,
 }
 
-/// Answers one request.
+/// Answers one request, and tells the log about it.
 pub(crate) async fn answer(app: &Arc<App>, ends: Ends, request: Request<Incoming>) -> Reply {
+    let id = RequestId::of(request.headers());
+    named(app, ends, request, &id).instrument(id.span()).await
+}
+
+async fn named(app: &Arc<App>, ends: Ends, request: Request<Incoming>, id: &RequestId) -> Reply {
     let started = Instant::now();
     let (mut head, mut body) = request.into_parts();
     let (route, params) = app.router.find(head.uri.path());
+    let told = Told::of(&head, ends.peer);
     let sized = check_size(&head, app.options.header_limit_bytes);
     let result = match sized.and_then(|()| admit(app, ends, &mut head, route)) {
         Err(failure) => Err(failure),
@@ -301,14 +317,13 @@ pub(crate) async fn answer(app: &Arc<App>, ends: Ends, request: Request<Incoming
             crate::body::discard(&mut body, &head.headers).await;
         }
     }
-    let mut reply = result.unwrap_or_else(|failure| failure.into_reply(route.dialect(&head.headers)));
+    let mut reply = result.unwrap_or_else(|failure| failure.into_reply(route.dialect(&head.headers), Some(id)));
     app.access.mark(&head.headers, reply.headers_mut());
+    id.mark(&mut reply);
     let reply = finish(app, &head, reply).await;
     let elapsed = started.elapsed();
     app.figures.answered(route, reply.status(), elapsed);
-    tracing::debug!(
-        method = %head.method, path = head.uri.path(), status = reply.status().as_u16(), ?elapsed, "request answered"
-    );
+    told.answered(&reply, elapsed);
     reply
 }
 
@@ -362,6 +377,7 @@ async fn dispatch(
         Route::PageFile => routes::page::file(head, params.get("file")),
         Route::Ping => Ok(routes::health::ping(head)),
         Route::Health => Ok(routes::health::health(app).await),
+        Route::Ready => Ok(routes::ready::ready(app).await),
         Route::Metrics if head.method == Method::POST => routes::write::points(app, head, body).await,
         Route::Metrics => Ok(routes::seed::names(app)),
         Route::Seed => routes::seed::averages(app, &params).await,
@@ -390,6 +406,7 @@ async fn dispatch(
         Route::PromMetadata => routes::prometheus_series::metadata(app, head).await,
         Route::PromRules => Ok(routes::prometheus_series::rules()),
         Route::PromBuildInfo => Ok(routes::prometheus_series::build_info()),
+        Route::Backup => routes::backup::backup(app).await,
         Route::Unknown => unreachable!("admit has refused it"),
     }
 }

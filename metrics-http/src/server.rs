@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::backups;
 use crate::connection::{Answer, PacedStream, Progress};
 use crate::limits::open_files_limit;
 use crate::options::ServerOptions;
@@ -39,13 +40,15 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 70\r\n\
     connection: close\r\n\r\n{\"message\":\"this server speaks TLS: use https:// in place of http://\"}";
 
-/// Serves an engine on a listener until `shutdown` resolves; then accepts nothing more, ends idle connections, lets
+/// Serves an engine on a listener until `shutdown` resolves; then says so on `/ready`, goes on for
+/// [`ServerOptions::drain`], and after that accepts nothing more, ends idle connections, lets
 /// requests finish within [`ServerOptions::grace`], drops those that do not, and returns. The engine stays open.
 ///
 /// Needs a tokio runtime with its I/O and time drivers.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] when an option is unusable; the listener's error when it has no address.
+/// [`io::ErrorKind::InvalidInput`] when an option is unusable; the listener's error when it has no address; that of the
+/// folder for backups when it cannot be used.
 /// A failed accept is logged and tried again.
 pub async fn serve(
     engine: Engine,
@@ -57,17 +60,26 @@ pub async fn serve(
     if let Err(error) = SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES) {
         tracing::debug!(%error, "the system chooses how much of an answer it keeps");
     }
-    let grace = options.grace;
+    let (drain, grace) = (options.drain, options.grace);
     let app = Arc::new(App::new(engine, options)?);
     let room = Arc::new(Semaphore::new(connection_limit(app.options.max_connections)));
     let connections = TaskTracker::new();
     let abandon = CancellationToken::new();
-    let mut shutdown = pin!(shutdown);
+    let mut stopped = pin!(async {
+        shutdown.await;
+        app.drain.cancel();
+        tokio::select! {
+            () = tokio::time::sleep(drain) => {}
+            // Who still comes would only hear that the store has failed.
+            _ = app.engine.failed() => {}
+        }
+    });
+    tokio::spawn(backups::on_schedule(Arc::clone(&app)));
     tracing::info!(%address, "listening");
     loop {
         let accepted = tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            () = &mut stopped => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {

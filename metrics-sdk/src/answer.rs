@@ -31,6 +31,22 @@ pub struct Latest {
     pub value: f64,
 }
 
+/// A backup that a server made.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct Backup {
+    /// Name of the file, in the server's folder for backups.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Points in it, where the server opened and checked it.
+    pub checked_points: Option<u64>,
+    /// Older backups that made room for it.
+    pub dropped: usize,
+    /// How long it took.
+    pub seconds: f64,
+}
+
 /// The count may be absent: the least that a server says is `{"status":"success"}`.
 #[derive(Deserialize)]
 struct ReceiptBody {
@@ -57,6 +73,10 @@ struct LatestBody {
 pub(crate) fn receipt(call: &'static str, answered: &Answered, sent: usize) -> Result<Receipt, ClientError> {
     let ReceiptBody { points } = read(call, &answered.body)?;
     Ok(Receipt { points: points.unwrap_or(sent as u64), replayed: answered.replayed })
+}
+
+pub(crate) fn backup(call: &'static str, body: &[u8]) -> Result<Backup, ClientError> {
+    read(call, body)
 }
 
 pub(crate) fn metric_names(call: &'static str, body: &[u8]) -> Result<Vec<MetricName>, ClientError> {

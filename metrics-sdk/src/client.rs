@@ -9,7 +9,7 @@ use metrics_core::wire::{frame, params};
 use metrics_core::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesInfo};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::answer::{self, Latest, Receipt};
+use crate::answer::{self, Backup, Latest, Receipt};
 use crate::body::Body;
 use crate::endpoint::Endpoint;
 use crate::key::random_bits;
@@ -116,10 +116,7 @@ impl Client {
 
     /// Makes a call that writes `points` points once, within the client's timeout.
     pub(crate) async fn write_once(&self, call: &Call, points: usize) -> Result<Receipt, ClientError> {
-        let after = self.shared.timeout;
-        let sent = tokio::time::timeout(after, self.shared.transport.send(call)).await;
-        let answered = sent.map_err(|_| ClientError::Timeout { url: self.url().to_owned(), after })??;
-        answer::receipt(call.name, &answered, points)
+        answer::receipt(call.name, &self.send_once(call).await?, points)
     }
 
     /// Asks for windows or points.
@@ -217,6 +214,40 @@ impl Client {
     /// [`ClientError`] says why not.
     pub async fn ping(&self) -> Result<(), ClientError> {
         self.get("GET /ping", "/ping", &[]).await.map(drop)
+    }
+
+    /// Asks whether the server takes writes and answers reads.
+    ///
+    /// # Errors
+    /// [`ClientError`] says why not.
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        self.get("GET /ready", "/ready", &[]).await.map(drop)
+    }
+
+    /// Asks whether the server's store answers.
+    ///
+    /// # Errors
+    /// [`ClientError`] says why not.
+    pub async fn health(&self) -> Result<(), ClientError> {
+        self.get("GET /health", "/health", &[]).await.map(drop)
+    }
+
+    /// Has the server make a backup in its own folder, and waits until it is on disk, as long as the client's timeout
+    /// allows: one that is asked for is finished all the same. It is asked for once.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a server without a folder for backups answers 403.
+    pub async fn backup(&self) -> Result<Backup, ClientError> {
+        let uri = self.shared.endpoint.uri("/v1/backup", &[])?;
+        let call = Call { name: "POST /v1/backup", method: Method::POST, uri, accept: JSON, body: None };
+        answer::backup(call.name, &self.send_once(&call).await?.body)
+    }
+
+    /// Sends a call once, within the client's timeout.
+    async fn send_once(&self, call: &Call) -> Result<Answered, ClientError> {
+        let after = self.shared.timeout;
+        let sent = tokio::time::timeout(after, self.shared.transport.send(call)).await;
+        sent.map_err(|_| ClientError::Timeout { url: self.url().to_owned(), after })?
     }
 
     async fn get(&self, name: &'static str, path: &str, pairs: &[(&str, String)]) -> Result<Bytes, ClientError> {

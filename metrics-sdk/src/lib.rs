@@ -80,7 +80,7 @@ mod tls;
 mod transport;
 mod writer;
 
-pub use answer::{Latest, Receipt};
+pub use answer::{Backup, Latest, Receipt};
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use download::{ExportSelection, SqlFormat};

@@ -12,13 +12,13 @@ use super::values::{expiry, scopes};
 #[derive(Debug, Default, Args)]
 pub(crate) struct AccessArgs {
     /// Ask every client for a token of this file, made by `metrics-cli token create`; read again at SIGHUP
-    #[arg(long, env = "METRICS_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// Speak TLS with this certificate: PEM, the server's own first, then the chain; read again at SIGHUP
-    #[arg(long, env = "METRICS_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The certificate's private key, PEM
-    #[arg(long, env = "METRICS_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 }
 
@@ -75,6 +75,6 @@ pub(crate) enum TokenCommand {
 #[derive(Debug, Args)]
 pub(crate) struct TokenFileArgs {
     /// The token file, which its owner alone may read
-    #[arg(long, env = "METRICS_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) token_file: PathBuf,
 }

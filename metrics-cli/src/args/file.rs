@@ -21,9 +21,10 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
-    /// The new file; one that exists is never written over
+    /// The new file; one that exists is never written over. A server (--url) puts it into its --backup-dir under a name
+    /// of its own, which is printed
     #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

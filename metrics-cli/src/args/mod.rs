@@ -8,6 +8,7 @@ mod values;
 mod window;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use metrics_core::wire::line::Precision;
 pub(crate) use access::{AccessArgs, RemoteArgs, TokenArgs, TokenCommand};
 pub(crate) use file::{BackupArgs, CheckArgs, DeleteArgs, ExportArgs, RestoreArgs, RetainArgs, SpanArgs};
 pub(crate) use limits::LimitArgs;
-pub(crate) use store::StoreArgs;
+pub(crate) use store::{HEADING as STORE_HEADING, StoreArgs};
 pub(crate) use window::WindowArgs;
 
 use crate::simulator::MOST_METRICS;
-use values::{drawing, duration, finite, interval, label, metric_name, sampling, theme};
+use values::{drawing, duration, finite, interval, label, log_filter, metric_name, sampling, schedule, theme};
 
 /// What the help ends with.
 const EXAMPLES: &str = "\
@@ -42,14 +43,26 @@ Examples:
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Least severe messages written to stderr; without it RUST_LOG decides, else warnings (serve: info)
-    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Global options")]
-    pub(crate) log_level: Option<LogLevel>,
+    /// TOML file with options: those of all commands at its top, those of one in a table of its name, such as [serve].
+    /// An option --some-name is the key some-name; the variable METRICS_SOME_NAME goes before the file, and what the
+    /// command line says before both [env: METRICS_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print what counts, as a file for --config that says where each value comes from, and do nothing else
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) print_config: bool,
+    /// Least severe messages written to stderr: error, warn, info, debug, trace or off, also for parts of the program,
+    /// such as info,metrics_http=debug; without it RUST_LOG decides, else warnings (serve: info)
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_filter, help_heading = "Global options")]
+    pub(crate) log_level: Option<String>,
+    /// How these messages are written: as text for people, or as one JSON object a line
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", help_heading = "Global options")]
+    pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TargetArgs {
     /// The store's file [env: METRICS_DB] [default: metrics.duckdb]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
@@ -57,17 +70,27 @@ pub(crate) struct TargetArgs {
     /// A running server, such as http://127.0.0.1:8080 [env: METRICS_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) url: Option<String>,
+    #[arg(skip)]
+    pub(crate) elsewhere: Elsewhere,
     #[command(flatten)]
     pub(crate) remote: RemoteArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
+/// What is known of a target beyond the two options.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Elsewhere {
+    /// The file that the environment or the configuration names.
+    pub(crate) db: Option<PathBuf>,
+    /// The server that they name.
+    pub(crate) url: Option<String>,
+    /// An option on the command line that is about how a store's file is opened, which a server would never see.
+    pub(crate) store_option: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +117,8 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Show how much the store holds
     Stats(StatsArgs),
+    /// Ask a running server whether it is well: exit code 0 when it is
+    Health(HealthArgs),
     /// Compare every rollup with the points that it sums up
     Check(CheckArgs),
     /// Copy the store into a new file, which is a store itself
@@ -149,12 +174,38 @@ pub(crate) struct ServeArgs {
     /// Further host name under which the server may be called (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
+    /// Folder for backups of the store, made where it is not there: on the schedule of --backup-every, and when
+    /// `backup --url` asks
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// Time from one backup to the next, such as 24h, also over restarts; without it backups are made when asked only
+    #[arg(long, value_name = "DURATION", value_parser = schedule)]
+    pub(crate) backup_every: Option<Duration>,
+    /// How many backups are kept; the oldest go
+    #[arg(long, value_name = "N", default_value = "7")]
+    pub(crate) backup_keep: NonZeroUsize,
+    /// Open each backup and compare its rollups with its points before it counts
+    #[arg(long)]
+    pub(crate) backup_check: bool,
+    /// How long requests are still taken after the signal to stop, while /ready says 503: time for a load balancer
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(crate) drain: Duration,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Ask whether the server takes writes and answers reads, not only whether its store answers
+    #[arg(long)]
+    pub(crate) ready: bool,
+    /// How long it may take to answer
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval)]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -379,8 +430,9 @@ mod tests {
             "plot cpu --theme dark",
             "plot cpu --out x.svg --theme blue",
             "serve --max-streams 0",
+            "serve --backup-keep 0",
+            "serve --backup-dir x --backup-every 10ms",
             "serve --max-wrong-tokens 0",
-            "serve --tls-cert x.pem",
             "token",
             "token create --name a --token-file f",
             "token create --name a --scope reed --token-file f",
@@ -392,6 +444,9 @@ mod tests {
             "query",
             "list --format xml",
             "list --threads 0",
+            "list --log-level inof",
+            "list --log-level metrics_http=loud",
+            "list --log-format xml",
             "list --memory-limit 1MiB",
             "list --retention cpu",
             "export",

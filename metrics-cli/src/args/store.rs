@@ -1,22 +1,20 @@
 //! How a store's file is opened: the bounds that a user may move, as options and in the environment.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 use metrics_core::{Options, RetentionRule};
 
 use super::values::{count, size_bytes};
-use crate::output::WrongUsage;
 
 /// What these options stand under in the help.
-const HEADING: &str = "Store options";
+pub(crate) const HEADING: &str = "Store options";
 /// Less memory than this lets DuckDB fail in the middle of its work.
 const LEAST_MEMORY_BYTES: u64 = 64 << 20;
 /// A shorter log would be moved into the file all the time.
 const LEAST_WAL_BYTES: u64 = 1 << 20;
 
-/// Options of every command that opens a store; each has a variable that counts where the option is not given.
+/// Options of every command that opens a store.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct StoreArgs {
     /// Memory that DuckDB may take for scans, sorts and caches; past it, it spills to disk; at least
@@ -67,83 +65,24 @@ pub(crate) struct StoreArgs {
 }
 
 impl StoreArgs {
-    /// The engine's options: those given, then the environment's, then the engine's own.
-    ///
-    /// # Errors
-    /// [`WrongUsage`] when a variable holds no such value.
-    pub(crate) fn options(self, env: impl Fn(&str) -> Option<OsString>) -> Result<Options, WrongUsage> {
-        let env = |key: &str| env(key).filter(|value| !value.is_empty());
+    /// The engine's options: those given, else the engine's own.
+    pub(crate) fn options(self) -> Options {
         let usual = Options::default();
-        let bytes = |given, key, parse, usual| setting(given, &env, key, parse).map(|set| set.unwrap_or(usual));
-        let number = |given, key, usual| setting(given, &env, key, count).map(|set| set.unwrap_or(usual));
-        let rules = Some(self.retention).filter(|rules| !rules.is_empty());
-        Ok(Options {
-            memory_limit_bytes: bytes(
-                self.memory_limit,
-                "METRICS_MEMORY_LIMIT",
-                memory_bytes as Parse<u64>,
-                usual.memory_limit_bytes,
-            )?,
-            read_cache_bytes: bytes(self.read_cache, "METRICS_READ_CACHE", size_bytes, usual.read_cache_bytes)?,
-            threads: number(self.threads, "METRICS_THREADS", usual.threads)?,
-            temp_directory: self.temp_directory.or_else(|| env("METRICS_TEMP_DIRECTORY").map(PathBuf::from)),
-            temp_limit_bytes: bytes(self.temp_limit, "METRICS_TEMP_LIMIT", size_bytes, usual.temp_limit_bytes)?,
-            min_free_disk_bytes: bytes(
-                self.min_free_disk,
-                "METRICS_MIN_FREE_DISK",
-                size_bytes,
-                usual.min_free_disk_bytes,
-            )?,
-            wal_limit_bytes: bytes(self.wal_limit, "METRICS_WAL_LIMIT", wal_bytes, usual.wal_limit_bytes)?,
-            max_series: number(self.max_series, "METRICS_MAX_SERIES", usual.max_series)?,
-            head_points: number(self.head_points, "METRICS_HEAD_POINTS", usual.head_points)?,
-            max_raw_rows: number(self.max_points_per_query, "METRICS_MAX_POINTS_PER_QUERY", usual.max_raw_rows)?,
-            retention: setting(rules, &env, "METRICS_RETENTION", rules_of)?.unwrap_or_default(),
+        Options {
+            memory_limit_bytes: self.memory_limit.unwrap_or(usual.memory_limit_bytes),
+            read_cache_bytes: self.read_cache.unwrap_or(usual.read_cache_bytes),
+            threads: self.threads.unwrap_or(usual.threads),
+            temp_directory: self.temp_directory,
+            temp_limit_bytes: self.temp_limit.unwrap_or(usual.temp_limit_bytes),
+            min_free_disk_bytes: self.min_free_disk.unwrap_or(usual.min_free_disk_bytes),
+            wal_limit_bytes: self.wal_limit.unwrap_or(usual.wal_limit_bytes),
+            max_series: self.max_series.unwrap_or(usual.max_series),
+            head_points: self.head_points.unwrap_or(usual.head_points),
+            max_raw_rows: self.max_points_per_query.unwrap_or(usual.max_raw_rows),
+            retention: self.retention,
             ..usual
-        })
-    }
-
-    /// Refuses options that a server at `--url` would never see; variables may be set all the same.
-    ///
-    /// # Errors
-    /// [`WrongUsage`] names the first of them.
-    pub(crate) fn refuse_for_server(&self) -> Result<(), WrongUsage> {
-        let given = [
-            ("--memory-limit", self.memory_limit.is_some()),
-            ("--read-cache", self.read_cache.is_some()),
-            ("--threads", self.threads.is_some()),
-            ("--temp-directory", self.temp_directory.is_some()),
-            ("--temp-limit", self.temp_limit.is_some()),
-            ("--min-free-disk", self.min_free_disk.is_some()),
-            ("--wal-limit", self.wal_limit.is_some()),
-            ("--max-series", self.max_series.is_some()),
-            ("--head-points", self.head_points.is_some()),
-            ("--max-points-per-query", self.max_points_per_query.is_some()),
-            ("--retention", !self.retention.is_empty()),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((option, _)) => Err(WrongUsage(format!(
-                "{option} is about a store's file: a server at --url has its own, set when it is started"
-            ))),
-            None => Ok(()),
         }
     }
-}
-
-type Parse<T> = fn(&str) -> Result<T, String>;
-
-fn setting<T>(
-    given: Option<T>,
-    env: &impl Fn(&str) -> Option<OsString>,
-    key: &str,
-    parse: Parse<T>,
-) -> Result<Option<T>, WrongUsage> {
-    if given.is_some() {
-        return Ok(given);
-    }
-    let Some(value) = env(key) else { return Ok(None) };
-    let text = value.to_string_lossy();
-    parse(&text).map(Some).map_err(|error| WrongUsage(format!("{key}=\"{text}\": {error}")))
 }
 
 fn memory_bytes(text: &str) -> Result<u64, String> {
@@ -164,13 +103,8 @@ fn rule(text: &str) -> Result<RetentionRule, String> {
     text.parse().map_err(|error: metrics_core::RetentionError| error.to_string())
 }
 
-fn rules_of(text: &str) -> Result<Vec<RetentionRule>, String> {
-    text.split(';').filter(|part| !part.trim().is_empty()).map(rule).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::time::Duration;
 
     use clap::Parser;
@@ -183,17 +117,16 @@ mod tests {
         store: StoreArgs,
     }
 
-    fn options(line: &[&str], env: &[(&str, &str)]) -> Result<Options, WrongUsage> {
-        let env: HashMap<&str, &str> = env.iter().copied().collect();
-        let line = Line::try_parse_from(["x"].iter().chain(line)).expect("valid options");
-        line.store.options(|key| env.get(key).map(OsString::from))
+    fn options(line: &[&str]) -> Options {
+        Line::try_parse_from(["x"].iter().chain(line)).expect("valid options").store.options()
     }
 
-    fn figures(options: &Options) -> ([u64; 4], [usize; 4]) {
+    fn figures(options: &Options) -> ([u64; 5], [usize; 4]) {
         (
             [
                 options.memory_limit_bytes,
                 options.wal_limit_bytes,
+                options.read_cache_bytes,
                 options.temp_limit_bytes,
                 options.min_free_disk_bytes,
             ],
@@ -201,70 +134,44 @@ mod tests {
         )
     }
 
-    const LINE: [&str; 20] = [
-        "--memory-limit",
-        "1GiB",
-        "--wal-limit",
-        "32MiB",
-        "--threads",
-        "3",
-        "--max-series",
-        "500",
-        "--head-points",
-        "7000",
-        "--max-points-per-query",
-        "90",
-        "--temp-directory",
-        "/spill",
-        "--temp-limit",
-        "5GiB",
-        "--min-free-disk",
-        "6MiB",
-        "--retention",
-        "cpu*: raw=30d, minute=365d",
-    ];
-    const ENV: [(&str, &str); 10] = [
-        ("METRICS_MEMORY_LIMIT", "128mib"),
-        ("METRICS_WAL_LIMIT", "2097152"),
-        ("METRICS_THREADS", "1"),
-        ("METRICS_MAX_SERIES", "2"),
-        ("METRICS_HEAD_POINTS", "3"),
-        ("METRICS_MAX_POINTS_PER_QUERY", "4"),
-        ("METRICS_TEMP_DIRECTORY", "/elsewhere"),
-        ("METRICS_TEMP_LIMIT", "7"),
-        ("METRICS_MIN_FREE_DISK", "0"),
-        ("METRICS_RETENTION", "a: raw=1d; b: day=2d"),
-    ];
-
     #[test]
-    fn options_reach_the_engine_and_go_before_the_environment() {
-        for env in [&[][..], &ENV] {
-            let options = options(&LINE, env).expect("valid");
-            assert_eq!(figures(&options), ([1 << 30, 32 << 20, 5 << 30, 6 << 20], [3, 500, 7_000, 90]));
-            assert_eq!(options.temp_directory, Some(PathBuf::from("/spill")));
-            let [rule] = &options.retention[..] else { panic!("one rule: {options:?}") };
-            assert_eq!((rule.pattern(), rule.hour), ("cpu*", None));
-            assert_eq!([rule.raw, rule.minute], [30, 365].map(|days| Some(Duration::from_secs(days * 86_400))));
-        }
+    fn options_reach_the_engine() {
+        let options = options(&[
+            "--memory-limit",
+            "1GiB",
+            "--wal-limit",
+            "32MiB",
+            "--read-cache",
+            "5MiB",
+            "--temp-limit",
+            "5GiB",
+            "--min-free-disk",
+            "6MiB",
+            "--threads",
+            "3",
+            "--max-series",
+            "500",
+            "--head-points",
+            "7000",
+            "--max-points-per-query",
+            "90",
+            "--temp-directory",
+            "/spill",
+            "--retention",
+            "cpu*: raw=30d, minute=365d",
+        ]);
+        assert_eq!(figures(&options), ([1 << 30, 32 << 20, 5 << 20, 5 << 30, 6 << 20], [3, 500, 7_000, 90]));
+        assert_eq!(options.temp_directory, Some(PathBuf::from("/spill")));
+        let [rule] = &options.retention[..] else { panic!("one rule: {options:?}") };
+        assert_eq!((rule.pattern(), rule.hour), ("cpu*", None));
+        assert_eq!([rule.raw, rule.minute], [30, 365].map(|days| Some(Duration::from_secs(days * 86_400))));
     }
 
     #[test]
-    fn the_environment_reaches_the_engine() {
-        let options = options(&[], &ENV).expect("valid");
-        assert_eq!(figures(&options), ([128 << 20, 2 << 20, 7, 0], [1, 2, 3, 4]));
-        assert_eq!(options.temp_directory, Some(PathBuf::from("/elsewhere")));
-        let patterns: Vec<&str> = options.retention.iter().map(RetentionRule::pattern).collect();
-        assert_eq!(patterns, ["a", "b"]);
-    }
-
-    #[test]
-    fn nothing_given_and_empty_variables_are_the_engine_s_defaults() {
-        let empty = ENV.map(|(key, _)| (key, ""));
-        for env in [&[][..], &empty] {
-            let options = options(&[], env).expect("valid");
-            assert_eq!(figures(&options), figures(&Options::default()));
-            assert_eq!((options.temp_directory, options.retention.len()), (None, 0));
-        }
+    fn nothing_given_is_the_engine_s_defaults() {
+        let options = options(&[]);
+        assert_eq!(figures(&options), figures(&Options::default()));
+        assert_eq!((options.temp_directory, options.retention.len()), (None, 0));
     }
 
     #[test]
@@ -282,39 +189,9 @@ mod tests {
         let usual = Options::default();
         assert_eq!((named("memory_limit"), named("wal_limit")), (usual.memory_limit_bytes, usual.wal_limit_bytes));
         let counts = ["max_series", "head_points", "max_points_per_query"].map(named);
-        assert_eq!(counts, [usual.max_series, usual.head_points, usual.max_raw_rows].map(|count| count as u64));
         assert_eq!((named("temp_limit"), named("min_free_disk")), (usual.temp_limit_bytes, usual.min_free_disk_bytes));
-        for (id, (key, _)) in
-            ["memory_limit", "wal_limit", "threads", "max_series", "head_points", "max_points_per_query"]
-                .into_iter()
-                .chain(["temp_directory", "temp_limit", "min_free_disk", "retention"])
-                .zip(ENV)
-        {
-            assert!(help(id).contains(&format!("[env: {key}")), "{}", help(id));
-        }
-    }
-
-    #[test]
-    fn bad_variables_are_named() {
-        for (key, value, word) in [
-            ("METRICS_MEMORY_LIMIT", "1MiB", "64MiB"),
-            ("METRICS_WAL_LIMIT", "5MB", "512MiB"),
-            ("METRICS_WAL_LIMIT", "99999999TiB", "more than there are"),
-            ("METRICS_THREADS", "0", "from 1 on"),
-            ("METRICS_RETENTION", "cpu*; b: raw=1d", "\":\""),
-        ] {
-            let WrongUsage(error) = options(&[], &[(key, value)]).expect_err(value);
-            assert!(error.starts_with(key) && error.contains(word), "{error}");
-        }
-    }
-
-    #[test]
-    fn each_option_is_refused_for_a_server() {
-        for pair in LINE.chunks(2) {
-            let line = Line::try_parse_from(["x", pair[0], pair[1]]).expect("valid options");
-            let WrongUsage(error) = line.store.refuse_for_server().expect_err(pair[0]);
-            assert!(error.starts_with(&format!("{} is about a store's file", pair[0])), "{error}");
-        }
-        assert!(StoreArgs::default().refuse_for_server().is_ok());
+        assert_eq!(counts, [usual.max_series, usual.head_points, usual.max_raw_rows].map(|count| count as u64));
+        let spill = format!("at most {}GiB", usual.temp_limit_bytes >> 30);
+        assert!(help("temp_directory").contains(&spill), "{}", help("temp_directory"));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use metrics_core::chart::Theme;
 use metrics_core::{LabelFilter, Labels, MAX_LABELS, MetricName, Timestamp, parse_duration_micros};
 use metrics_http::Scopes;
+use tracing_subscriber::EnvFilter;
 
 pub(super) fn metric_name(text: &str) -> Result<MetricName, String> {
     MetricName::new(text).map_err(|error| error.to_string())
@@ -47,11 +48,34 @@ pub(super) fn sampling(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// An interval at which a store is copied.
+pub(super) fn schedule(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_secs(1) => Err("at least 1s is required".into()),
+        long => Ok(long),
+    }
+}
+
 /// An interval at which a terminal is drawn.
 pub(super) fn drawing(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         short if short < Duration::from_millis(200) => Err("at least 200ms is required".into()),
         long => Ok(long),
+    }
+}
+
+/// Levels for all or for parts of the program, as `tracing_subscriber::EnvFilter` reads them. It takes a word that is
+/// no level for the name of a part, and then shows nothing else: such a word is refused here.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word.trim()));
+    let is_known = |part: &str| is_level(part.rsplit_once('=').map_or(part, |(_, level)| level));
+    match text.split(',').all(is_known) && EnvFilter::try_new(text).is_ok() {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("use error, warn, info, debug, trace or off, or parts with levels, such as info,metrics_http=debug"
+                .into())
+        }
     }
 }
 

@@ -1,21 +1,20 @@
 //! `completions` and `man`: what packagers install beside the program.
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::args::Cli;
+use crate::config;
 use crate::output::{WrongUsage, print};
 
 /// Prints a shell's completion script.
 pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "metrics-cli", &mut script);
+    clap_complete::generate(shell, &mut config::command(), "metrics-cli", &mut script);
     print(&script)
 }
 
 /// Prints a manual page.
 pub(crate) fn man(command: Option<&str>) -> anyhow::Result<()> {
-    let mut program = Cli::command();
+    let mut program = config::command();
     program.build();
     let page = match command {
         None => program,

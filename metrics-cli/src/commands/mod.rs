@@ -6,6 +6,7 @@ pub(crate) mod collect;
 pub(crate) mod delete;
 pub(crate) mod docs;
 pub(crate) mod export;
+pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod list;
 pub(crate) mod plot;

@@ -6,6 +6,8 @@ use anyhow::Context;
 use metrics_http::{Tls, Tokens};
 
 use crate::args::AccessArgs;
+#[cfg(unix)]
+use crate::notify;
 
 /// What `serve` reads from files that may change.
 #[derive(Clone, Default)]
@@ -35,8 +37,8 @@ impl Files {
     /// What the system says when it takes no handler.
     #[cfg(unix)]
     pub(crate) fn watch(&self) -> std::io::Result<()> {
-        if self.tokens.is_none() && self.tls.is_none() {
-            // Nothing to read: SIGHUP ends the process, as ever.
+        if self.tokens.is_none() && self.tls.is_none() && !notify::is_managed() {
+            // Nothing to read: SIGHUP ends the process, as ever. (A service manager sends it to have this process go on.)
             return Ok(());
         }
         let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
@@ -44,9 +46,11 @@ impl Files {
         tokio::spawn(async move {
             while hangups.recv().await.is_some() {
                 let files = Arc::clone(&files);
+                notify::reloading();
                 if let Err(error) = tokio::task::spawn_blocking(move || files.reload()).await {
                     tracing::error!(%error, "the token file or the certificate could not be read again");
                 }
+                notify::reloaded();
             }
         });
         Ok(())

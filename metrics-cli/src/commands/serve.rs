@@ -1,7 +1,7 @@
 //! `serve`: the HTTP server.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::task::{Context as TaskContext, Poll};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_core::{Engine, Options, StoreError};
-use metrics_http::ServerOptions;
+use metrics_http::{BackupOptions, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -19,8 +19,8 @@ use crate::args::ServeArgs;
 use crate::backend::{Access, Backend, open_file};
 use crate::collector::Collector;
 use crate::output::{WrongUsage, print};
-use crate::signal;
 use crate::simulator::Simulator;
+use crate::{notify, signal};
 
 /// What `--simulate` writes.
 const SIMULATED_METRICS: usize = 20;
@@ -30,11 +30,18 @@ const SIMULATED_INTERVAL: Duration = Duration::from_millis(300);
 /// Time between two samples of `--collect`.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Refuses what would let strangers in unasked.
+/// Refuses what would let strangers in unasked, and a schedule for nothing.
 ///
 /// # Errors
-/// [`WrongUsage`] for an address that other machines reach where no token is asked for.
-pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
+/// [`WrongUsage`] for an address that other machines reach where no token is asked for, for half of what TLS needs, and for
+/// backups without a folder.
+pub(crate) fn check(args: &ServeArgs) -> Result<(), WrongUsage> {
+    if args.backup_every.is_some() && args.backup_dir.is_none() {
+        return Err(WrongUsage("--backup-every needs --backup-dir, the folder that backups go into".into()));
+    }
+    if args.access.tls_cert.is_some() != args.access.tls_key.is_some() {
+        return Err(WrongUsage("--tls-cert and --tls-key are needed together".into()));
+    }
     let ip = args.listen.ip().to_canonical();
     if ip.is_loopback() || args.insecure || args.access.token_file.is_some() {
         return Ok(());
@@ -51,6 +58,7 @@ pub(crate) fn check_address(args: &ServeArgs) -> Result<(), WrongUsage> {
 /// [`StoreFailed`] when the store failed for good while it was served: the process is to end, and to be started anew.
 pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> anyhow::Result<()> {
     options.sql = args.allow_sql;
+    options.backup_directory.clone_from(&args.backup_dir);
     let options = args.limits.store(options);
     // Bad files before everything else: nothing is begun then.
     let files = Files::load(&args.access)?;
@@ -71,15 +79,20 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
     if let Err(error) = print(format!("listening on {url}\n").as_bytes()) {
         tracing::warn!("nobody reads that this server listens on {url}: {error}");
     }
+    notify::ready(&url);
+    let watchdog = notify::watch(&engine);
     if args.open {
         open_page(&page_url(scheme, address));
     }
     let simulation = args.simulate.then(|| Sideline::simulation(engine.clone()));
     let collection = args.collect.then(|| Sideline::collection(engine.clone())).transpose()?;
+    let backups = args.backup_dir.clone().map(|folder| backups(&args, folder));
     let options = ServerOptions {
         cors_origin: args.cors_origin,
         allow_hosts: args.allow_host,
         sql: args.allow_sql.then(|| args.limits.sql()),
+        backups,
+        drain: args.drain,
         tokens: files.tokens,
         tls: files.tls,
         ..args.limits.server()
@@ -91,8 +104,12 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
             _ = stopped => {}
             reason = engine.failed() => failure = reason,
         }
+        notify::stopping();
     })
     .await;
+    if let Some(watchdog) = watchdog {
+        watchdog.abort();
+    }
     if let Some(reason) = failure {
         // Neither closed nor dropped: what is on the disk is what was acknowledged, and DuckDB is not to write to it from
         // a memory that nobody knows. The next process reads the log.
@@ -106,6 +123,12 @@ pub(crate) async fn run(args: ServeArgs, file: &Path, mut options: Options) -> a
     let closed = Backend::File(engine).close().await;
     served.context("the server failed")?;
     closed
+}
+
+fn backups(args: &ServeArgs, folder: PathBuf) -> BackupOptions {
+    let mut backups = BackupOptions::new(folder);
+    (backups.every, backups.keep, backups.check) = (args.backup_every, args.backup_keep, args.backup_check);
+    backups
 }
 
 /// The store failed while it was served.
@@ -199,27 +222,18 @@ fn open_page(url: &str) {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
-    use crate::args::{AccessArgs, LimitArgs, StoreArgs};
+    use crate::args::{Cli, Command};
 
     #[test]
     fn only_loopback_is_served_unasked() {
-        let check_with = |listen: &str, insecure, token_file: Option<&str>| {
-            let listen = listen.parse().expect("an address");
-            let args = ServeArgs {
-                listen,
-                insecure,
-                simulate: false,
-                collect: false,
-                open: false,
-                allow_sql: false,
-                cors_origin: None,
-                allow_host: vec![],
-                limits: LimitArgs::default(),
-                access: AccessArgs { token_file: token_file.map(Into::into), ..AccessArgs::default() },
-                store: StoreArgs::default(),
-            };
-            check_address(&args).is_ok()
+        let check_with = |listen: &str, insecure: bool, token_file: Option<&str>| {
+            let line = ["metrics-cli", "serve", "--listen", listen].into_iter().chain(insecure.then_some("--insecure"));
+            let line = line.chain(token_file.into_iter().flat_map(|file| ["--token-file", file]));
+            let Command::Serve(args) = Cli::parse_from(line).command else { panic!("a server") };
+            super::check(&args).is_ok()
         };
         let check = |listen: &str, insecure| check_with(listen, insecure, None);
         assert!(check("127.0.0.1:0", false) && check("[::1]:80", false) && check("[::ffff:127.0.0.1]:80", false));

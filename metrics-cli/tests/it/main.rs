@@ -10,6 +10,8 @@ mod http;
 mod kill;
 mod kill_sdk;
 mod nab;
+#[cfg(unix)]
+mod operation;
 mod options;
 mod overload;
 mod pictures;

@@ -70,7 +70,7 @@ fn a_server_s_store_is_not_for_options_of_a_client() {
 #[test]
 fn commands_for_a_file_refuse_a_server() {
     let program = Program::new();
-    for line in ["check", "backup b.duckdb", "restore b.duckdb", "delete cpu --yes", "retain --retention *:raw=1d"] {
+    for line in ["check", "restore b.duckdb", "delete cpu --yes", "retain --retention *:raw=1d"] {
         let ran = program.run(&format!("{line} --url http://127.0.0.1:9"));
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{line}: {ran:?}");
         assert!(ran.stderr.contains("this command works on a file"), "{line}: {ran:?}");

@@ -45,7 +45,7 @@ impl Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_metrics-cli"));
         command.args(line.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         let own = std::env::vars_os().map(|(key, _)| key).filter(|key| key.to_string_lossy().starts_with("METRICS_"));
-        for key in own.chain(["RUST_LOG", "NO_COLOR", "TZ"].map(Into::into)) {
+        for key in own.chain(["RUST_LOG", "NO_COLOR", "TZ", "NOTIFY_SOCKET", "WATCHDOG_USEC"].map(Into::into)) {
             command.env_remove(key);
         }
         command

@@ -22,6 +22,13 @@ impl Server {
         Self::spawn(program.command(&format!("serve --listen {address} {options}")))
     }
 
+    /// Runs a line, with variables.
+    pub(crate) fn start_with(program: &Program, line: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = program.command(line);
+        command.envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
     /// Starts a command that runs a server, and waits until it is ready.
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");

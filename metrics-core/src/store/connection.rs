@@ -47,6 +47,9 @@ impl Database {
             config = config.with(key, value).during(&format!("cannot set DuckDB's {key} to {value}"))?;
         }
         let root = Connection::open_with_flags(path, config).during("cannot open the database")?;
+        if let (true, Some(folder)) = (options.sql, &options.backup_directory) {
+            shut_but_for(&root, folder)?;
+        }
         let readers = ReaderState { idle: Vec::new(), may_open: options.read_connections.max(1) };
         Ok(Self {
             root: Mutex::new(root),
@@ -106,7 +109,10 @@ impl Drop for Lent<'_> {
 fn settings(options: &Options, temp: &Path, temp_limit_bytes: u64) -> Vec<(&'static str, String)> {
     let mut settings = usual_settings(options, temp, temp_limit_bytes);
     if options.sql {
-        settings.extend(JAIL.map(|(key, value)| (key, value.to_owned())));
+        // With a folder of its own for backups, the door is shut once that is named: DuckDB takes it only when it runs.
+        let at_once = |key: &str| options.backup_directory.is_none() || !SHUT.contains(&key);
+        let jail = JAIL.into_iter().filter(|(key, _)| at_once(key));
+        settings.extend(jail.map(|(key, value)| (key, value.to_owned())));
     }
     settings
 }
@@ -120,6 +126,24 @@ const JAIL: [(&str, &str); 5] = [
     ("allow_unredacted_secrets", "false"),
     ("lock_configuration", "true"),
 ];
+
+/// Those of them after which no way out can be named any more.
+const SHUT: [&str; 2] = ["enable_external_access", "lock_configuration"];
+
+/// Shuts DuckDB off from all files but the store's own and those of one folder, for good.
+fn shut_but_for(root: &Connection, folder: &Path) -> Result<(), StoreError> {
+    let Some(folder) = folder.to_str() else {
+        return Err(StoreError::new("cannot use the folder for backups", "its path is not UTF-8"));
+    };
+    let folder = folder.trim_end_matches('/').replace('\'', "''");
+    let name = format!("SET GLOBAL allowed_directories = ['{folder}/']");
+    let shut = SHUT.map(|key| {
+        let (_, value) = JAIL.into_iter().find(|(jailed, _)| *jailed == key).expect("it is one of them");
+        format!("SET GLOBAL {key} = {value}")
+    });
+    let [access, lock] = shut;
+    root.execute_batch(&[name, access, lock].join(";")).during("cannot shut the store off from other files")
+}
 
 fn usual_settings(options: &Options, temp: &Path, temp_limit_bytes: u64) -> Vec<(&'static str, String)> {
     let megabytes = |bytes: u64| format!("{}MiB", (bytes >> 20).max(1));

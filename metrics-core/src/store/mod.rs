@@ -69,7 +69,7 @@ use chunk_writer::Rollups;
 use error::During;
 pub(crate) use failure::Failure;
 use head::HeadId;
-use ownership::beside;
+pub(crate) use ownership::beside;
 use read_cache::ReadCache;
 use snapshot::Current;
 

@@ -67,8 +67,12 @@ pub struct Options {
     /// them) sketches answer. Default 2,000,000.
     pub exact_quantile_points: usize,
     /// Whether `Engine::sql` answers. DuckDB is then opened without any way to other files, the network or extensions,
-    /// and with its settings locked: `Engine::backup` is refused. Default: false.
+    /// and with its settings locked: `Engine::backup` reaches [`Self::backup_directory`] only. Default: false.
     pub sql: bool,
+    /// The one folder, besides the store's own files, that DuckDB may reach where [`Self::sql`] shuts it off from all
+    /// others, so that backups can be made there. A statement reaches it no more than any other: what reads or writes
+    /// files is refused before DuckDB sees it. Default: none.
+    pub backup_directory: Option<PathBuf>,
     /// How long an idempotency key is remembered. Default 48 hours, at least 24.
     pub key_lifetime: Duration,
     /// Most idempotency keys that are remembered at a time. Default 2,000,000.
@@ -101,6 +105,7 @@ impl Default for Options {
             clock: Timestamp::now,
             exact_quantile_points: 2_000_000,
             sql: false,
+            backup_directory: None,
             key_lifetime: Duration::from_secs(48 * 3_600),
             max_keys: 2_000_000,
         }

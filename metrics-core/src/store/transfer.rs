@@ -51,8 +51,9 @@ fn settle(partial: &Path, path: &Path) -> Result<(), StoreError> {
 impl Store {
     /// Copies the store, as it is at one moment, into a new file.
     pub(crate) fn backup(&self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
-        if self.options.sql {
-            let reason = "it was opened for SQL and reaches no other file: open it without";
+        let reached = self.options.backup_directory.as_deref();
+        if self.options.sql && (reached.is_none() || path.parent() != reached) {
+            let reason = "it was opened for SQL and reaches no file but those of its folder for backups";
             return Err(StoreError::new("cannot back the store up", reason));
         }
         let (file_bytes, wal_bytes) = self.file_bytes();

@@ -1,5 +1,6 @@
 //! The engine from outside: judged by a model in plain Rust, killed as a process, refused and closed.
 
+mod backups;
 mod calendar;
 mod compare;
 mod durability;

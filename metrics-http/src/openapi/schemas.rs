@@ -16,6 +16,14 @@ pub(super) fn all() -> Value {
             "type": "object", "required": ["status"], "properties": {"status": {"const": "up"}},
         },
         "Health": health(),
+        "Backup": {
+            "type": "object",
+            "required": ["file", "bytes", "dropped", "seconds"],
+            "properties": {
+                "file": {"type": "string"}, "bytes": {"type": "integer"}, "checked_points": {"type": "integer"},
+                "dropped": {"type": "integer"}, "seconds": {"type": "number"},
+            },
+        },
         "OtlpAnswer": {
             "type": "object",
             "properties": {

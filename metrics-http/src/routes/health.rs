@@ -60,19 +60,38 @@ struct Health {
     resources: [Resource; 1],
 }
 
+/// Something that a server needs.
 #[derive(Serialize)]
-struct Resource {
+pub(super) struct Resource {
     name: &'static str,
     status: &'static str,
     message: &'static str,
 }
 
+impl Resource {
+    /// Down where there is something to say about it.
+    pub(super) fn new(name: &'static str, message: &'static str) -> Self {
+        Self { name, status: if message.is_empty() { "up" } else { "down" }, message }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.message.is_empty()
+    }
+}
+
 /// `GET /health`.
 pub(crate) async fn health(app: &Arc<App>) -> Reply {
+    let database = Resource::new("database", store(app).await);
+    let code = if database.is_up() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    serialized(code, &Health { status: database.status, resources: [database] })
+}
+
+/// Why the store does not answer; empty where it does.
+pub(super) async fn store(app: &Arc<App>) -> &'static str {
     let engine = app.engine.clone();
     let check = app.watchers.run(move || engine.health());
     let (begun, limit) = (Instant::now(), app.options.health_timeout);
-    let message = match tokio::time::timeout(limit, check).await {
+    match tokio::time::timeout(limit, check).await {
         // The timer counts in milliseconds: an answer between the limit and its tick is late all the same.
         Ok(_) if begun.elapsed() > limit => "the store did not answer in time",
         Ok(Ok(Ok(()))) => "",
@@ -82,8 +101,5 @@ pub(crate) async fn health(app: &Arc<App>) -> Reply {
         }
         Ok(Err(_)) => "the store could not be asked",
         Err(_) => "the store did not answer in time",
-    };
-    let (code, status) =
-        if message.is_empty() { (StatusCode::OK, "up") } else { (StatusCode::SERVICE_UNAVAILABLE, "down") };
-    serialized(code, &Health { status, resources: [Resource { name: "database", status, message }] })
+    }
 }

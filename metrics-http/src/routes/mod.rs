@@ -1,5 +1,6 @@
 //! The handlers, one file a family.
 
+pub(crate) mod backup;
 pub(crate) mod chart;
 pub(crate) mod docs;
 pub(crate) mod export;
@@ -14,6 +15,7 @@ mod prometheus_params;
 pub(crate) mod prometheus_series;
 pub(crate) mod prometheus_told;
 pub(crate) mod read;
+pub(crate) mod ready;
 pub(crate) mod remote_write;
 pub(crate) mod seed;
 pub(crate) mod sql;

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
 use hyper::StatusCode;
 use metrics_core::{COMMIT_BUCKETS_US, Stats};
 
 use crate::app::App;
+use crate::backups::BackupFigures;
 use crate::figures::{BUCKETS_US, Figures};
 use crate::limits::open_files_limit;
 use crate::openapi::{Answer, Group, Operation, Schema};
@@ -45,6 +46,9 @@ pub(crate) async fn figures(app: &Arc<App>) -> Result<Reply, Failure> {
     text.commits(&stats);
     text.server(&app.figures);
     text.load(app);
+    if let Some(backups) = &app.backups {
+        text.backups(&backups.figures);
+    }
     if let Some(process) = process {
         text.process(&process);
     }
@@ -168,6 +172,28 @@ impl Text {
         self.single("metrics_http_streams", "gauge", "Streams of events that are open.", streams);
         let held = app.memory.held_bytes() as u64;
         self.single("metrics_http_body_memory_bytes", "gauge", "Memory set apart for bodies of requests.", held);
+    }
+
+    fn backups(&mut self, figures: &BackupFigures) {
+        let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        self.single("metrics_backups_made_total", "counter", "Backups made since the start.", read(&figures.made));
+        self.single(
+            "metrics_backups_failed_total",
+            "counter",
+            "Backups that failed since the start.",
+            read(&figures.failed),
+        );
+        let name = "metrics_backup_newest_timestamp_seconds";
+        self.single(
+            name,
+            "gauge",
+            "When the newest was made, in seconds since 1970; 0 without any.",
+            read(&figures.newest_s),
+        );
+        self.single("metrics_backup_newest_bytes", "gauge", "Its size.", read(&figures.bytes));
+        let name = "metrics_backup_duration_seconds";
+        self.family(name, "gauge", "How long the last one took to make.");
+        self.sample(format_args!("{name} {}", read(&figures.took_ms) as f64 / 1e3));
     }
 
     fn requests(&mut self, figures: &Figures) {

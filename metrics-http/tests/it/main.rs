@@ -1,6 +1,7 @@
 //! The server on a real port, spoken to byte by byte.
 
 mod access;
+mod backups;
 mod bounds;
 mod columnar;
 mod harness;
@@ -11,8 +12,10 @@ mod page;
 mod pictures;
 mod prometheus;
 mod reads;
+mod ready;
 mod refusals;
 mod remote_write;
+mod requests;
 mod seed;
 mod sql;
 mod stop;

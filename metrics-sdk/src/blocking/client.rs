@@ -8,7 +8,8 @@ use metrics_core::{Batch, Frame, LabelFilter, MetricName, QueryRequest, SeriesIn
 use super::Writer;
 use super::runtime::Thread;
 use crate::{
-    ClientBuilder, ClientError, ExportSelection, IdempotencyKey, Latest, Receipt, SqlFormat, WriterBuilder, WriterError,
+    Backup, ClientBuilder, ClientError, ExportSelection, IdempotencyKey, Latest, Receipt, SqlFormat, WriterBuilder,
+    WriterError,
 };
 
 /// The blocking form of [`metrics_sdk::Client`](crate::Client): the same calls, which wait for their answers.
@@ -162,6 +163,33 @@ impl Client {
     pub fn latest(&self, name: Option<&str>, filters: &[LabelFilter]) -> Result<Vec<Latest>, ClientError> {
         let (client, name, filters) = (self.client.clone(), name.map(str::to_owned), filters.to_vec());
         self.thread.run(async move { client.latest(name.as_deref(), &filters).await })
+    }
+
+    /// As [`Client::ready`](crate::Client::ready).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn ready(&self) -> Result<(), ClientError> {
+        let client = self.client.clone();
+        self.thread.run(async move { client.ready().await })
+    }
+
+    /// As [`Client::health`](crate::Client::health).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn health(&self) -> Result<(), ClientError> {
+        let client = self.client.clone();
+        self.thread.run(async move { client.health().await })
+    }
+
+    /// As [`Client::backup`](crate::Client::backup).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn backup(&self) -> Result<Backup, ClientError> {
+        let client = self.client.clone();
+        self.thread.run(async move { client.backup().await })
     }
 
     /// As [`Client::ping`](crate::Client::ping).
