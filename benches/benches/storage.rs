@@ -25,6 +25,9 @@ struct Arguments {
     /// Times that each question is asked.
     #[arg(long, default_value_t = 15)]
     runs: usize,
+    /// DuckDB's threads for one statement of the store; by default as the store has it.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Leaves plain DuckDB out.
     #[arg(long)]
     alone: bool,
@@ -62,7 +65,9 @@ fn main() -> Result<()> {
         workload.series(),
         arguments.runs
     );
-    load_engine(&folder.path().join("store.duckdb"), workload.clone(), arguments.points)?;
+    let mut options = Options::default();
+    options.threads = arguments.threads.unwrap_or(options.threads);
+    load_engine(&folder.path().join("store.duckdb"), &options, workload.clone(), arguments.points)?;
     let plain = if arguments.alone {
         None
     } else {
@@ -72,13 +77,13 @@ fn main() -> Result<()> {
     let end = metrics_benches::START_MICROS + ticks * workload.step_micros;
     let path = folder.path().join("store.duckdb");
     let questions = questions(end, arguments.hosts);
-    let engine = Engine::open_with(&path, Options { read_cache_bytes: 0, ..Options::default() })?;
+    let engine = Engine::open_with(&path, Options { read_cache_bytes: 0, ..options.clone() })?;
     let mut first_times = Vec::new();
     for question in &questions {
         first_times.push(time(arguments.runs, |_| (question.ask)(&engine, 0).map(|_| ()))?);
     }
     engine.close()?;
-    let engine = Engine::open(&path)?;
+    let engine = Engine::open_with(&path, options)?;
     println!(
         "\n| question | first time, ms p50 | each time another series, ms p50 | again, ms p50 | plain SQL, ms p50 | rows |"
     );
@@ -130,8 +135,8 @@ fn report(what: &str, points: usize, cost: &Cost, bytes: u64) {
     );
 }
 
-fn load_engine(path: &Path, mut workload: Workload, points: usize) -> Result<()> {
-    let engine = Engine::open_with(path, Options::default())?;
+fn load_engine(path: &Path, options: &Options, mut workload: Workload, points: usize) -> Result<()> {
+    let engine = Engine::open_with(path, options.clone())?;
     let mut cost = Cost { wall: Duration::ZERO, cpu: 0.0 };
     let mut left = points.div_ceil(workload.series());
     while left > 0 {

@@ -120,18 +120,28 @@ pub fn median_ms(mut seconds: Vec<f64>) -> f64 {
     seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN) * 1e3
 }
 
-/// Seconds of processor time that this process has used, of all its threads; from the kernel's `/proc/self/stat`.
+/// Seconds of processor time that this process has used, of all its threads.
 pub fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    cpu_seconds_of("self")
+}
+
+/// The same of a process by its id; from the kernel's `/proc/ID/stat`.
+pub fn cpu_seconds_of(id: &str) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     // Fields 14 and 15 of proc(5), counted from the state, which is field 3; in ticks of a hundredth of a second.
     let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
     Some(ticks / 100.0)
 }
 
-/// Resident memory of this process now and at its peak, in MiB; from the kernel's `/proc/self/status`.
+/// Resident memory of this process now and at its peak, in MiB.
 pub fn memory_mib() -> Option<(f64, f64)> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    memory_mib_of("self")
+}
+
+/// The same of a process by its id; from the kernel's `/proc/ID/status`.
+pub fn memory_mib_of(id: &str) -> Option<(f64, f64)> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let field = |name: &str| -> Option<f64> {
         let line = status.lines().find(|line| line.starts_with(name))?;
         Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)

@@ -148,8 +148,7 @@ mod tests {
         let values = [3.0, 1.0, 4.0, 1.0, 5.0];
         let times = [1, 2, 3, 4, 5];
         let window = Window { times: &times, values: &values, start: 0, end: 5, now: 5 };
-        let mut partial = Partial::of(1, 3.0);
-        (1..5).for_each(|at| partial.push_in_order(times[at], values[at]));
+        let partial = Partial::of_points(&times, &values);
         for (name, function) in RangeFunction::NAMES.into_iter().filter(|(_, function)| function.is_of_partial()) {
             let samples = function.of_samples(&window, 0.0).expect(name);
             let summary = function.of_partial(&partial).expect(name);

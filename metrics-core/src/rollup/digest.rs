@@ -25,23 +25,45 @@ pub(crate) struct Digest {
     count: u64,
     min: f64,
     max: f64,
-    /// Values and centroids not merged in yet.
+    /// Centroids not merged in yet.
     pending: Vec<Centroid>,
+    /// Numbers not merged in yet, each of weight one.
+    values: Vec<f64>,
 }
 
-/// Pending centroids before they are merged in.
-const PENDING_LIMIT: usize = 512;
+/// Pending centroids, or numbers, before they are merged in: the more, the less often all limits are computed anew.
+const PENDING_LIMIT: usize = 2_048;
 
 impl Default for Digest {
     fn default() -> Self {
-        Self { centroids: Vec::new(), count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, pending: Vec::new() }
+        Self {
+            centroids: Vec::new(),
+            count: 0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            pending: Vec::new(),
+            values: Vec::new(),
+        }
     }
 }
 
 impl Digest {
     /// Takes a number in; NaN has no rank and is left out.
     pub(crate) fn push(&mut self, value: f64) {
-        self.push_many(value, 1);
+        self.push_all(&[value]);
+    }
+
+    /// Takes numbers in.
+    pub(crate) fn push_all(&mut self, values: &[f64]) {
+        for &value in values.iter().filter(|value| !value.is_nan()) {
+            self.count += 1;
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
+            self.values.push(value);
+            if self.values.len() >= PENDING_LIMIT {
+                self.settle();
+            }
+        }
     }
 
     /// Takes a number in so many times.
@@ -64,7 +86,8 @@ impl Digest {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.pending.extend(other.centroids.iter().chain(&other.pending));
-        if self.pending.len() >= PENDING_LIMIT {
+        self.values.extend_from_slice(&other.values);
+        if self.pending.len().max(self.values.len()) >= PENDING_LIMIT {
             self.settle();
         }
     }
@@ -73,17 +96,21 @@ impl Digest {
     pub(crate) fn clear(&mut self) {
         self.centroids.clear();
         self.pending.clear();
+        self.values.clear();
         (self.count, self.min, self.max) = (0, f64::INFINITY, f64::NEG_INFINITY);
     }
 
     /// Merges what is pending into the centroids: one pass over all in order, joining neighbours
     /// as long as the joined one spans at most one unit of the scale function.
     fn settle(&mut self) {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.values.is_empty() {
             return;
         }
+        // Plain numbers are sorted by themselves, in half the time; the other lists are in order, or short.
+        sort(&mut self.values);
+        self.pending.extend(self.values.drain(..).map(|mean| Centroid { mean, weight: 1 }));
         self.pending.append(&mut self.centroids);
-        self.pending.sort_unstable_by(|a, b| a.mean.total_cmp(&b.mean));
+        self.pending.sort_by(|a, b| a.mean.total_cmp(&b.mean));
         let total = self.pending.iter().map(|c| c.weight).sum::<u64>() as f64;
         let mut done = 0.0;
         let mut limit = total * quantile_limit(0.0);
@@ -163,6 +190,14 @@ impl Digest {
         }
         Some(digest)
     }
+}
+
+/// Sorts numbers by [`f64::total_cmp`]: as the whole numbers whose order that is, which takes half the time.
+fn sort(values: &mut Vec<f64>) {
+    let swap = |bits: i64| bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed();
+    let mut keys: Vec<i64> = values.drain(..).map(|value| swap(value.to_bits().cast_signed())).collect();
+    keys.sort_unstable();
+    values.extend(keys.into_iter().map(|key| f64::from_bits(swap(key).cast_unsigned())));
 }
 
 fn take_f64(bytes: &[u8]) -> Option<(f64, &[u8])> {
@@ -252,6 +287,16 @@ mod tests {
             let error = worst_rank_error(&mut merged, values);
             assert!(error < bound, "{error}");
         }
+    }
+
+    #[test]
+    fn numbers_are_sorted_as_their_total_order_is() {
+        let mut values = vec![2.5, -0.0, f64::INFINITY, 0.0, -3.0, f64::NEG_INFINITY, 1e-300, -1e-300, 2.5];
+        let mut expected = values.clone();
+        expected.sort_by(f64::total_cmp);
+        sort(&mut values);
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&values), bits(&expected));
     }
 
     #[test]

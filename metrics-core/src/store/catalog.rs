@@ -9,9 +9,8 @@ use super::StoredKey;
 use super::chunk::{Chunk, ChunkTable, series_table_name, table_name};
 use super::error::{During, StoreError};
 use super::head::{self, Columns, HeadId, append, record_batch};
-use super::memtable::Memtable;
+use super::memtable::{Memtable, Segment};
 use super::registry::{Registry, SeriesId, SeriesStats};
-use super::stats_by_series;
 use crate::model::{MetricName, SeriesKey};
 use crate::rollup::Tier;
 
@@ -37,10 +36,12 @@ pub(crate) fn load(connection: &Connection) -> Result<Loaded, StoreError> {
     for head in &heads {
         rows.extend(head::load(connection, *head)?);
     }
-    stats_by_series(&rows).iter().for_each(|(id, stats)| registry.record(*id, stats));
+    let segment = Segment::from_rows(&rows);
+    segment.stats().for_each(|(id, stats)| registry.record(id, &stats));
     let active_head = heads.pop().ok_or_else(|| StoreError::new("cannot read the store", "it has no head table"))?;
     let chunks: Vec<Arc<Chunk>> = chunks.into_iter().map(Arc::new).collect();
-    Ok(Loaded { registry, chunks, memtable: Memtable::default().with_rows(rows), active_head, sealed_heads: heads })
+    let memtable = Memtable::default().with_segment(segment);
+    Ok(Loaded { registry, chunks, memtable, active_head, sealed_heads: heads })
 }
 
 fn load_series(connection: &Connection) -> Result<Registry, StoreError> {

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use duckdb::Connection;
 
 use super::chunk::{Chunk, ChunkId, table_name};
-use super::chunk_writer::{ChunkWriter, Rollups, digest_tiers};
+use super::chunk_writer::{ChunkWriter, Layout, MIN_REDUCTION, Rollups};
 use super::connection::{Database, transaction, transaction_if_any};
 use super::encoding::Encoding;
 use super::error::{During, StoreError};
-use super::head::Columns;
-use super::memtable::{Memtable, Row, Segment};
-use super::registry::SeriesId;
+use super::memtable::{Memtable, Row, Run, Segment};
+use super::run_merge::{PointSource, merge_runs};
 use crate::model::MICROS_PER_DAY;
 use crate::rollup::Tier;
 
@@ -37,33 +36,40 @@ pub(crate) fn write_memtable(
         pieces
             .iter()
             .map(|&(from, to)| {
-                let runs = || segment.runs_between(SeriesId(0), SeriesId(u64::MAX)).map(|run| run.between(from, to));
-                let times = || runs().flat_map(|run| run.times.iter().copied());
-                let encoding = Encoding::of(times, || runs().flat_map(|run| run.values.iter().copied()));
-                let digests = digest_tiers(runs().map(|run| run.times.len() as u64).sum(), |tier| {
-                    runs().map(|run| buckets_in(run.times, tier)).sum()
+                let runs = || segment.runs().map(|run| run.between(from, to)).filter(|run| !run.times.is_empty());
+                let encoding = Encoding::of(|| runs().map(|run| run.times), || runs().map(|run| run.values));
+                let points = runs().map(|run| run.times.len() as u64).sum();
+                let layout = Layout::new(encoding, Rollups::ThatPay, points, |tier| {
+                    Some(runs().map(|run| buckets_in(run, tier)).sum())
                 });
-                let mut writer = ChunkWriter::create(connection, next_id(), encoding, Rollups::ThatPay, &digests)?;
-                runs().flat_map(|run| run.rows()).try_for_each(|row| writer.push(row))?;
+                let mut writer = ChunkWriter::create(connection, next_id(), &layout)?;
+                runs().try_for_each(|run| writer.push(run))?;
                 writer.finish()
             })
             .collect()
     })
 }
 
-/// Buckets of a tier that times in order fall into.
-fn buckets_in(times: &[i64], tier: Tier) -> u64 {
-    let bucket = |at: &i64| at.div_euclid(tier.width_micros());
-    times.chunk_by(|a, b| bucket(a) == bucket(b)).count() as u64
+/// Buckets of a tier that the points of a series fall into.
+fn buckets_in(run: Run<'_>, tier: Tier) -> u64 {
+    spans_of(run, tier.width_micros()).count() as u64
+}
+
+/// The aligned spans of a width that the points of a series fall into, by their numbers.
+fn spans_of(mut run: Run<'_>, width: i64) -> impl Iterator<Item = i64> {
+    std::iter::from_fn(move || {
+        let number = run.times.first()?.div_euclid(width);
+        run = run.split_before((number + 1) * width).1;
+        Some(number)
+    })
 }
 
 fn pieces(segment: &Segment) -> Vec<(i64, i64)> {
-    let times = || segment.runs_between(SeriesId(0), SeriesId(u64::MAX)).flat_map(|run| run.times.iter().copied());
     let mut span = MICROS_PER_DAY;
     loop {
         let mut starts = std::collections::BTreeSet::new();
-        for at in times() {
-            starts.insert(at.div_euclid(span));
+        for number in segment.runs().flat_map(|run| spans_of(run, span)) {
+            starts.insert(number);
             if starts.len() > MAX_PIECES {
                 break;
             }
@@ -118,8 +124,8 @@ pub(crate) fn merge(
 ) -> Result<Option<Chunk>, StoreError> {
     let tables: Vec<_> = chunks.iter().filter_map(|chunk| Some((chunk.id, *chunk.table(Tier::Raw)?))).collect();
     let encodings: Vec<Encoding> = tables.iter().map(|(_, table)| table.encoding()).collect();
-    let rows_of = |tier| chunks.iter().map(|chunk| chunk.table(tier).map_or(chunk.points, |table| table.rows)).sum();
-    let digests = digest_tiers(chunks.iter().map(|chunk| chunk.points).sum(), rows_of);
+    let points = chunks.iter().map(|chunk| chunk.points).sum();
+    let layout = Layout::new(Encoding::common(&encodings), rollups, points, |tier| rows_of(chunks, tier));
     let action = "cannot read a chunk to merge";
     let connections = tables.iter().map(|_| database.connect()).collect::<Result<Vec<_>, _>>()?;
     let mut statements = Vec::with_capacity(tables.len());
@@ -129,76 +135,49 @@ pub(crate) fn merge(
     }
     let mut sources = Vec::with_capacity(tables.len());
     for ((_, table), statement) in tables.iter().zip(&mut statements) {
-        let batches = statement.stream_arrow([]).during(action)?.map(move |batch| {
-            let batch = batch.during(action)?;
-            let columns = Columns::of(&batch);
-            let (series, times, values) = (columns.u64s(0)?, columns.i64s(1)?, columns.values(2, table)?);
-            let row = |i: usize| Row { series: SeriesId(series[i]), at: table.time(times[i]), value: values[i] };
-            Ok((0..series.len()).map(row).collect::<Vec<Row>>())
-        });
-        sources.push(Source::new(batches));
+        let batches = statement.stream_arrow([]).during(action)?;
+        sources.push(PointSource::new(*table, batches.map(move |batch| batch.during(action))));
     }
     transaction_if_any(connection, || {
-        let mut writer = ChunkWriter::create(connection, id, Encoding::common(&encodings), rollups, &digests)?;
+        let mut writer = ChunkWriter::create(connection, id, &layout)?;
         let mut kept = false;
-        while let Some(row) = next_row(&mut sources, Row::order)? {
-            if keep(&row) {
-                kept = true;
-                writer.push(row)?;
+        merge_runs(&mut sources, |run| {
+            let mut rest = run;
+            while let Some(first) = rest.first() {
+                let wanted = keep(&first);
+                let count = rest.rows().position(|row| keep(&row) != wanted).unwrap_or(rest.times.len());
+                let (part, later) = rest.split_at(count);
+                if wanted {
+                    kept = true;
+                    writer.push(part)?;
+                }
+                rest = later;
             }
-        }
+            Ok(())
+        })?;
         if kept { writer.finish().map(Some) } else { Ok(None) }
     })
 }
 
-/// Rows of one table in its order, a batch at a time.
-pub(super) struct Source<I, R> {
-    batches: I,
-    rows: std::iter::Peekable<std::vec::IntoIter<R>>,
-}
+/// Buckets that a chunk spans at least where merging it with its neighbours will not join many.
+const WIDE_BUCKETS: u64 = 4;
 
-impl<R, I: Iterator<Item = Result<Vec<R>, StoreError>>> Source<I, R> {
-    pub(super) fn new(batches: I) -> Self {
-        Self { batches, rows: Vec::new().into_iter().peekable() }
+/// Rows that a tier has in chunks together: at most these has their merged one. A chunk without the tier had more than
+/// would pay. Where none has it, the merged one would have too many again, if each spans enough buckets that few are
+/// joined: none then.
+fn rows_of(chunks: &[Arc<Chunk>], tier: Tier) -> Option<u64> {
+    let width = tier.width_micros().unsigned_abs();
+    let is_wide = |chunk: &Arc<Chunk>| chunk.last_at.abs_diff(chunk.first_at) >= WIDE_BUCKETS * width;
+    if chunks.iter().all(|chunk| chunk.table(tier).is_none() && is_wide(chunk)) {
+        return None;
     }
-
-    fn peek(&mut self) -> Result<Option<&R>, StoreError> {
-        while self.rows.peek().is_none() {
-            match self.batches.next() {
-                Some(batch) => self.rows = batch?.into_iter().peekable(),
-                None => return Ok(None),
-            }
-        }
-        Ok(self.rows.peek())
-    }
-}
-
-/// The least of the sources' next rows. There are few sources: looking at each beats a heap.
-pub(super) fn next_row<R, I>(
-    sources: &mut [Source<I, R>],
-    order: impl Fn(&R, &R) -> std::cmp::Ordering,
-) -> Result<Option<R>, StoreError>
-where
-    I: Iterator<Item = Result<Vec<R>, StoreError>>,
-{
-    let mut least: Option<usize> = None;
-    for index in 0..sources.len() {
-        let (before, rest) = sources.split_at_mut(index);
-        let Some(row) = rest[0].peek()? else { continue };
-        let smaller = match least {
-            Some(best) => before[best].peek()?.is_none_or(|best| order(row, best).is_lt()),
-            None => true,
-        };
-        if smaller {
-            least = Some(index);
-        }
-    }
-    Ok(least.and_then(|index| sources[index].rows.next()))
+    Some(chunks.iter().map(|chunk| chunk.table(tier).map_or(chunk.points / MIN_REDUCTION, |table| table.rows)).sum())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SeriesId;
     use crate::store::chunk::ChunkTable;
 
     fn chunk(id: ChunkId, day: i64, points: u64) -> Arc<Chunk> {
@@ -231,12 +210,14 @@ mod tests {
 
     #[test]
     fn rare_points_over_years_make_few_pieces() {
-        let rows = (0..5_000).map(|i| Row { series: SeriesId(1), at: i * MICROS_PER_DAY, value: 0.0 }).collect();
-        let pieces = pieces(&Segment::from_rows(rows));
+        let rows: Vec<Row> =
+            (0..5_000).map(|i| Row { series: SeriesId(1), at: i * MICROS_PER_DAY, value: 0.0 }).collect();
+        let pieces = pieces(&Segment::from_rows(&rows));
         assert!(pieces.len() <= MAX_PIECES, "{pieces:?}");
-        let rows = (0..48).map(|i| Row { series: SeriesId(1), at: i * MICROS_PER_DAY / 24, value: 0.0 }).collect();
+        let rows: Vec<Row> =
+            (0..48).map(|i| Row { series: SeriesId(1), at: i * MICROS_PER_DAY / 24, value: 0.0 }).collect();
         assert_eq!(
-            super::pieces(&Segment::from_rows(rows)),
+            super::pieces(&Segment::from_rows(&rows)),
             [(0, MICROS_PER_DAY), (MICROS_PER_DAY, 2 * MICROS_PER_DAY)]
         );
     }

@@ -22,15 +22,15 @@ pub(crate) struct Encoding {
 }
 
 impl Encoding {
-    /// The encoding with the smallest numbers that gives back exactly these times and values.
-    pub(crate) fn of<T, V>(times: impl Fn() -> T, values: impl Fn() -> V) -> Self
+    /// The encoding with the smallest numbers that gives back exactly these times and values, told run by run.
+    pub(crate) fn of<'a, T, V>(times: impl Fn() -> T, values: impl Fn() -> V) -> Self
     where
-        T: Iterator<Item = i64>,
-        V: Iterator<Item = f64>,
+        T: Iterator<Item = &'a [i64]>,
+        V: Iterator<Item = &'a [f64]>,
     {
-        let base = times().min().unwrap_or(0);
-        let unit = times().fold(0u64, |unit, at| gcd(unit, at.abs_diff(base)));
-        let scale = values().try_fold(1, |scale, value| scale_of(value, scale));
+        let base = times().flatten().copied().min().unwrap_or(0);
+        let unit = times().fold(0, |unit, run| common_unit(run, base, unit));
+        let scale = values().flatten().try_fold(1, |scale, &value| scale_of(value, scale));
         Self { base, unit: i64::try_from(unit).unwrap_or(1).max(1), scale }
     }
 
@@ -48,13 +48,29 @@ impl Encoding {
     }
 }
 
+/// The greatest common divisor of a number and the distances of times from a base. It is that of the first distance and
+/// the steps, which are mostly the same: a division only for another one.
+fn common_unit(times: &[i64], base: i64, unit: u64) -> u64 {
+    let (mut unit, mut before, mut step) = (unit, base, 0);
+    for &at in times {
+        if at.abs_diff(before) != step {
+            step = at.abs_diff(before);
+            unit = gcd(unit, step);
+        }
+        before = at;
+    }
+    unit
+}
+
 /// The whole number that stands for a value, none where it would not give the value back to the bit.
 pub(crate) fn scaled(value: f64, scale: i64) -> Option<i64> {
     // NaN is no multiple of anything either: the bits tell.
     if value.abs() > MAX_SCALED {
         return None;
     }
-    let whole = (value * scale as f64).round() as i64;
+    // Numbers above this one have no fraction: what is added and taken away again is rounded, without a call.
+    const ROUNDER: f64 = 6_755_399_441_055_744.0;
+    let whole = ((value * scale as f64 + ROUNDER) - ROUNDER) as i64;
     (whole as f64 / scale as f64).to_bits().eq(&value.to_bits()).then_some(whole)
 }
 
@@ -77,7 +93,7 @@ mod tests {
     use super::*;
 
     fn scale(values: &[f64]) -> Option<i64> {
-        Encoding::of(|| [0].into_iter(), || values.iter().copied()).scale
+        Encoding::of(|| [&[0][..]].into_iter(), || [values].into_iter()).scale
     }
 
     #[test]
@@ -92,7 +108,7 @@ mod tests {
 
     #[test]
     fn times_share_their_greatest_unit() {
-        let encoding = Encoding::of(|| [70, 10, 40].into_iter(), || [].into_iter());
+        let encoding = Encoding::of(|| [&[10, 40, 70][..], &[40]].into_iter(), || [].into_iter());
         assert_eq!((encoding.base, encoding.unit), (10, 30));
         let other = Encoding { base: 25, unit: 60, scale: None };
         assert_eq!(Encoding::common(&[encoding, other]), Encoding { base: 10, unit: 15, scale: None });

@@ -1,8 +1,11 @@
 //! The points that are not in a chunk yet, in memory: sorted segments that never change, merged as they grow.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::registry::SeriesId;
+use rustc_hash::FxHashMap;
+
+use super::registry::{SeriesId, SeriesStats};
 
 /// One point of the store.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,7 +17,7 @@ pub(crate) struct Row {
 
 impl Row {
     /// The order in which points are kept: by series, time, value.
-    pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
         (self.series, self.at).cmp(&(other.series, other.at)).then_with(|| self.value.total_cmp(&other.value))
     }
 }
@@ -44,43 +47,157 @@ impl<'a> Run<'a> {
         Self { series: self.series, times: &self.times[low..high], values: &self.values[low..high] }
     }
 
+    /// The first point, if there is one.
+    pub(crate) fn first(&self) -> Option<Row> {
+        Some(Row { series: self.series, at: *self.times.first()?, value: *self.values.first()? })
+    }
+
+    /// The last point, if there is one.
+    pub(crate) fn last(&self) -> Option<Row> {
+        Some(Row { series: self.series, at: *self.times.last()?, value: *self.values.last()? })
+    }
+
+    /// What is known of the series from these points alone; none of none.
+    pub(crate) fn stats(&self) -> Option<SeriesStats> {
+        let (first, last) = (self.first()?, self.last()?);
+        Some(SeriesStats { count: self.times.len() as u64, first_at: first.at, last_at: last.at, last: last.value })
+    }
+
+    /// The points that are not after one of the same series, and those that are.
+    pub(crate) fn split_after(&self, pivot: &Row) -> (Self, Self) {
+        let row = |i: usize| Row { series: self.series, at: self.times[i], value: self.values[i] };
+        self.split_where(|i| row(i).order(pivot).is_le())
+    }
+
+    /// The points before an instant, and those from it on.
+    pub(crate) fn split_before(&self, end: i64) -> (Self, Self) {
+        self.split_where(|i| self.times[i] < end)
+    }
+
+    /// The first points, which are `before` something by their place, and those behind. The search goes in growing steps:
+    /// they are often few, or all.
+    fn split_where(&self, before: impl Fn(usize) -> bool) -> (Self, Self) {
+        let len = self.times.len();
+        if len > 0 && before(len - 1) {
+            return self.split_at(len);
+        }
+        let mut step = 1;
+        while step < len && before(step) {
+            step *= 2;
+        }
+        // Up to half of the last step all are; at the step, or behind the end, none.
+        let (mut low, mut high) = (step / 2, step.min(len));
+        while low < high {
+            let middle = low.midpoint(high);
+            if before(middle) { low = middle + 1 } else { high = middle }
+        }
+        self.split_at(low)
+    }
+
+    /// The first so many points, and the rest.
+    pub(crate) fn split_at(&self, count: usize) -> (Self, Self) {
+        let (times, later) = self.times.split_at(count);
+        let (values, of_later) = self.values.split_at(count);
+        (Self { series: self.series, times, values }, Self { series: self.series, times: later, values: of_later })
+    }
+
     pub(crate) fn rows(self) -> impl Iterator<Item = Row> + 'a {
         self.times.iter().zip(self.values).map(move |(&at, &value)| Row { series: self.series, at, value })
     }
 }
 
 impl Segment {
-    /// Sorts points into a segment.
-    pub(crate) fn from_rows(mut rows: Vec<Row>) -> Self {
-        rows.sort_unstable_by(Row::order);
-        let mut segment = Self::with_capacity(rows.len());
-        rows.into_iter().for_each(|row| segment.push(row));
+    /// Sorts points into a segment: counts them by series first, so that each goes to its place at once. A commit has
+    /// many points of few series, and those of one series are in order already as a rule: comparing is the exception.
+    pub(crate) fn from_rows(rows: &[Row]) -> Self {
+        let mut slots: FxHashMap<SeriesId, u32> = FxHashMap::default();
+        let mut found: Vec<(SeriesId, u32)> = Vec::new();
+        let mut slot_of = Vec::with_capacity(rows.len());
+        for row in rows {
+            let next = u32::try_from(found.len()).expect("a memtable holds fewer than 2^32 points");
+            let slot = *slots.entry(row.series).or_insert(next);
+            if slot == next {
+                found.push((row.series, 0));
+            }
+            found[slot as usize].1 += 1;
+            slot_of.push(slot);
+        }
+        let mut order: Vec<u32> = (0..).take(found.len()).collect();
+        order.sort_unstable_by_key(|&slot| found[slot as usize].0);
+        let mut segment =
+            Self { runs: Vec::with_capacity(found.len()), times: vec![0; rows.len()], values: vec![0.0; rows.len()] };
+        let mut start = 0;
+        for slot in order {
+            let (series, count) = found[slot as usize];
+            segment.runs.push((series, start));
+            // From here on where the next point of the series goes.
+            found[slot as usize].1 = start;
+            start += count;
+        }
+        for (row, slot) in rows.iter().zip(slot_of) {
+            let place = &mut found[slot as usize].1;
+            (segment.times[*place as usize], segment.values[*place as usize]) = (row.at, row.value);
+            *place += 1;
+        }
+        segment.sort_runs();
         segment
+    }
+
+    /// Brings the points of each series into order.
+    fn sort_runs(&mut self) {
+        for index in 0..self.runs.len() {
+            let range = self.range(index);
+            let (times, values) = (&mut self.times[range.clone()], &mut self.values[range]);
+            if is_in_order(times, values) {
+                continue;
+            }
+            let mut points: Vec<(i64, f64)> = times.iter().copied().zip(values.iter().copied()).collect();
+            points.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1)));
+            for ((at, value), point) in times.iter_mut().zip(values).zip(points) {
+                (*at, *value) = point;
+            }
+        }
     }
 
     fn with_capacity(rows: usize) -> Self {
         Self { runs: Vec::new(), times: Vec::with_capacity(rows), values: Vec::with_capacity(rows) }
     }
 
-    /// Adds a point that is not before the last.
-    fn push(&mut self, row: Row) {
-        if self.runs.last().is_none_or(|(series, _)| *series != row.series) {
-            let start = u32::try_from(self.times.len()).expect("a memtable holds fewer than 2^32 points");
-            self.runs.push((row.series, start));
+    /// Adds points of one series that are not before the last.
+    fn push_run(&mut self, run: Run<'_>) {
+        if run.times.is_empty() {
+            return;
         }
-        self.times.push(row.at);
-        self.values.push(row.value);
+        if self.runs.last().is_none_or(|(series, _)| *series != run.series) {
+            let start = u32::try_from(self.times.len()).expect("a memtable holds fewer than 2^32 points");
+            self.runs.push((run.series, start));
+        }
+        self.times.extend_from_slice(run.times);
+        self.values.extend_from_slice(run.values);
     }
 
     pub(crate) fn len(&self) -> usize {
         self.times.len()
     }
 
-    fn run(&self, index: usize) -> Run<'_> {
-        let (series, start) = self.runs[index];
+    fn range(&self, index: usize) -> std::ops::Range<usize> {
         let end = self.runs.get(index + 1).map_or(self.times.len(), |(_, start)| *start as usize);
-        let range = start as usize..end;
-        Run { series, times: &self.times[range.clone()], values: &self.values[range] }
+        self.runs[index].1 as usize..end
+    }
+
+    fn run(&self, index: usize) -> Run<'_> {
+        let range = self.range(index);
+        Run { series: self.runs[index].0, times: &self.times[range.clone()], values: &self.values[range] }
+    }
+
+    /// What is known of each series from the points here.
+    pub(crate) fn stats(&self) -> impl Iterator<Item = (SeriesId, SeriesStats)> {
+        self.runs().filter_map(|run| Some((run.series, run.stats()?)))
+    }
+
+    /// All points, series by series.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        (0..self.runs.len()).map(|index| self.run(index))
     }
 
     /// The points of the series with numbers in `low..=high`, series by series.
@@ -89,21 +206,46 @@ impl Segment {
         (first..self.runs.len()).map(|index| self.run(index)).take_while(move |run| run.series <= high)
     }
 
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Row> + '_ {
-        (0..self.runs.len()).flat_map(|index| self.run(index).rows())
-    }
-
     /// Two segments as one.
     fn merged(a: &Self, b: &Self) -> Self {
         let mut merged = Self::with_capacity(a.len() + b.len());
-        let (mut left, mut right) = (a.rows().peekable(), b.rows().peekable());
+        merged.runs.reserve(a.runs.len().max(b.runs.len()));
+        let (mut left, mut right) = (a.runs().peekable(), b.runs().peekable());
         while let (Some(x), Some(y)) = (left.peek(), right.peek()) {
-            let next = if x.order(y).is_le() { left.next() } else { right.next() };
-            merged.push(next.expect("both were peeked"));
+            match x.series.cmp(&y.series) {
+                Ordering::Less => merged.push_run(left.next().expect("it was peeked")),
+                Ordering::Greater => merged.push_run(right.next().expect("it was peeked")),
+                Ordering::Equal => {
+                    merged.push_both(left.next().expect("it was peeked"), right.next().expect("it was peeked"));
+                }
+            }
         }
-        left.chain(right).for_each(|row| merged.push(row));
+        left.chain(right).for_each(|run| merged.push_run(run));
         merged
     }
+
+    /// Adds the points of one series from two runs: as much of the one as is not after the next of the other, in turns.
+    /// Of points that came in order that is a copy of each run as a whole.
+    fn push_both<'a>(&mut self, mut a: Run<'a>, mut b: Run<'a>) {
+        while let (Some(x), Some(y)) = (a.first(), b.first()) {
+            let from = if x.order(&y).is_le() { (&mut a, y) } else { (&mut b, x) };
+            let (before, rest) = from.0.split_after(&from.1);
+            self.push_run(before);
+            *from.0 = rest;
+        }
+        self.push_run(a);
+        self.push_run(b);
+    }
+}
+
+/// Whether points of one series stand in the order of [`Row::order`].
+pub(super) fn is_in_order(times: &[i64], values: &[f64]) -> bool {
+    let is_after = |i: usize| match times[i].cmp(&times[i + 1]) {
+        Ordering::Less => true,
+        Ordering::Equal => values[i].total_cmp(&values[i + 1]).is_le(),
+        Ordering::Greater => false,
+    };
+    (0..times.len().saturating_sub(1)).all(is_after)
 }
 
 /// A segment is merged with the one before it unless that one is this many times larger, which keeps the
@@ -127,10 +269,9 @@ impl Memtable {
     }
 
     /// This memtable with more points.
-    pub(crate) fn with_rows(&self, rows: Vec<Row>) -> Self {
-        let len = self.len + rows.len();
+    pub(crate) fn with_segment(&self, mut last: Segment) -> Self {
+        let len = self.len + last.len();
         let mut segments = self.segments.clone();
-        let mut last = Segment::from_rows(rows);
         while let Some(previous) = segments.pop_if(|previous| previous.len() < GROWTH * last.len()) {
             last = Segment::merged(&previous, &last);
         }
@@ -167,7 +308,7 @@ mod tests {
         for i in 0..500_i64 {
             let rows: Vec<Row> = (0..=i % 5).map(|k| row((i * 7 + k) as u64 % 11, (i * 31) % 97, k as f64)).collect();
             expected.extend(rows.clone());
-            memtable = memtable.with_rows(rows);
+            memtable = memtable.with_segment(Segment::from_rows(&rows));
         }
         expected.sort_unstable_by(Row::order);
         assert!(memtable.segments().len() <= 6, "{}", memtable.segments().len());
@@ -185,6 +326,6 @@ mod tests {
             expected.iter().copied().filter(|r| (3..=5).contains(&r.series.0) && (10..50).contains(&r.at)).collect();
         assert!(!wanted.is_empty());
         assert_eq!(between(3, 5), wanted);
-        assert_eq!(memtable.into_segment().rows().collect::<Vec<_>>(), expected);
+        assert_eq!(memtable.into_segment().runs().flat_map(Run::rows).collect::<Vec<_>>(), expected);
     }
 }

@@ -22,7 +22,10 @@ mod read_cache;
 mod registry;
 mod retention;
 mod rewrite;
+mod rollup_buffer;
 mod rollup_merge;
+mod row_merge;
+mod run_merge;
 mod scan;
 mod schema;
 mod snapshot;
@@ -44,6 +47,7 @@ pub(crate) use connection::Database;
 /// A connection of one's own to the store's database.
 pub(crate) use duckdb::Connection;
 pub(crate) use head::Columns;
+use memtable::Segment;
 pub(crate) use memtable::{Memtable, Row};
 pub(crate) use registry::{Registry, Selection, SeriesId, SeriesStats};
 pub(crate) use rewrite::Doomed;
@@ -195,15 +199,16 @@ impl Store {
             heads.active = target;
         }
         drop(heads);
+        let segment = Segment::from_rows(&commit.rows);
         let mut registry = self.registry.write();
         commit.series.into_iter().for_each(|(id, key)| registry.insert(id, key));
-        stats_by_series(&commit.rows).iter().for_each(|(id, stats)| registry.record(*id, stats));
+        segment.stats().for_each(|(id, stats)| registry.record(id, &stats));
         drop(registry);
         self.current.update(|snapshot| {
             if seal {
                 snapshot.sealed = Some(std::mem::take(&mut snapshot.active));
             }
-            snapshot.active = snapshot.active.with_rows(commit.rows);
+            snapshot.active = snapshot.active.with_segment(segment);
         });
         drop(gate);
         Ok(())
@@ -311,8 +316,8 @@ impl Store {
         for chunk in snapshot.chunks.iter() {
             catalog::each_series(connection, chunk, |id, stats| tally(&mut counted, id, stats))?;
         }
-        for row in snapshot.memtables().flat_map(|memtable| memtable.segments()).flat_map(|segment| segment.rows()) {
-            tally(&mut counted, row.series, SeriesStats::of(row.at, row.value));
+        for (id, stats) in snapshot.memtables().flat_map(Memtable::segments).flat_map(|segment| segment.stats()) {
+            tally(&mut counted, id, stats);
         }
         let mut registry = self.registry.write();
         registry.clear_stats();
@@ -404,10 +409,4 @@ type SeriesCounts = rustc_hash::FxHashMap<SeriesId, SeriesStats>;
 
 fn tally(counts: &mut SeriesCounts, id: SeriesId, stats: SeriesStats) {
     counts.entry(id).and_modify(|known| known.merge(&stats)).or_insert(stats);
-}
-
-fn stats_by_series(rows: &[Row]) -> SeriesCounts {
-    let mut counts = SeriesCounts::default();
-    rows.iter().for_each(|row| tally(&mut counts, row.series, SeriesStats::of(row.at, row.value)));
-    counts
 }

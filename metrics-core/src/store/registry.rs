@@ -32,11 +32,6 @@ pub(crate) struct SeriesStats {
 }
 
 impl SeriesStats {
-    /// Of one point.
-    pub(crate) fn of(at: i64, value: f64) -> Self {
-        Self { count: 1, first_at: at, last_at: at, last: value }
-    }
-
     /// Takes in what is known of more points of the series.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.count += other.count;

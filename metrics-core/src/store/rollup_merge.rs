@@ -5,12 +5,13 @@ use std::sync::Arc;
 use duckdb::Connection;
 
 use super::chunk::{Chunk, ChunkId, ChunkTable, table_name};
-use super::chunk_writer::{RollupBuffer, append_series_stats, create_series_table, create_table};
-use super::compaction::{Source, next_row};
+use super::chunk_writer::{append_series_stats, create_series_table};
 use super::connection::{Database, transaction, transaction_if_any};
 use super::error::{During, StoreError};
 use super::head::Columns;
 use super::registry::{SeriesId, SeriesStats};
+use super::rollup_buffer::{RollupBuffer, create_table};
+use super::row_merge::{Source, next_row};
 use crate::rollup::{Digest, Partial, Tier};
 
 /// One row of a rollup table.

@@ -168,3 +168,22 @@ fn sketches_of_skewed_values_are_within_two_percent_of_the_ranks() {
         );
     }
 }
+
+#[test]
+fn a_rollup_that_would_not_pay_is_not_read_though_its_chunk_is_long() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let engine = Engine::open(folder.path().join("m.duckdb")).expect("opens");
+    // Two points a minute: too many minutes for what they save. More than are handed to DuckDB at once, several times.
+    let (points, step) = (600_000, 30 * MICROS_PER_SECOND);
+    let batch: Batch = (0..points).map(|number| point(1, START + number * step, 1.0)).collect();
+    engine.write(batch).expect("takes a batch").wait().expect("commits");
+    engine.compact().expect("compacts");
+    let from = START + (points - 100_000) * step;
+    let times = (Timestamp::clamped(from), Timestamp::clamped(START + points * step));
+    let mut request = QueryRequest::new(["latency"], times.0, times.1).expect("a name");
+    request.per = Per::Every(Resolution::MINUTE);
+    request.aggregates = vec![Aggregate::Count];
+    let frame = engine.query(&request).expect("answers");
+    let counts = frame.series[0].column(Aggregate::Count).expect("asked for");
+    assert_eq!((counts.len(), counts.iter().flatten().sum::<f64>()), (50_000, 100_000.0));
+}

@@ -1,0 +1,79 @@
+//! Bare DuckDB through the same crate: the least that storing costs, without a server, a log that is waited for, an
+//! index of series, an order or a rollup; and the blocks of a store's file.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use metrics_benches::{Workload, cpu_seconds};
+
+use crate::load::LoadRecord;
+
+/// Points that are appended at a time.
+const APPEND_POINTS: usize = 20_000;
+
+/// Appends the workload to one table in the order in which it arrives.
+pub(crate) fn load(folder: &Path, mut workload: Workload, samples: u64) -> Result<LoadRecord> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join("plain.duckdb");
+    let connection = duckdb::Connection::open(&path)?;
+    connection.execute_batch("CREATE TABLE points(series UBIGINT, ts BIGINT, value DOUBLE)")?;
+    let cpu = || cpu_seconds().context("the kernel tells no processor time");
+    let (mut wall_s, mut cpu_s) = (0.0, 0.0);
+    let series = workload.series();
+    let ticks = samples.div_ceil(series as u64);
+    let mut left = ticks as usize;
+    while left > 0 {
+        let now = (APPEND_POINTS / series).clamp(1, left);
+        left -= now;
+        let batch = workload.next_record_batch(now);
+        let (begun, before) = (Instant::now(), cpu()?);
+        let mut appender = connection.appender("points")?;
+        appender.append_record_batch(batch)?;
+        appender.flush()?;
+        drop(appender);
+        wall_s += begun.elapsed().as_secs_f64();
+        cpu_s += cpu()? - before;
+    }
+    let before = cpu()?;
+    connection.execute_batch("CHECKPOINT")?;
+    let settled_cpu_s = cpu_s + cpu()? - before;
+    Ok(LoadRecord {
+        system: None,
+        format: None,
+        samples: ticks * series as u64,
+        series: series as u64,
+        wall_s,
+        cpu_s,
+        settled_cpu_s,
+        retries: 0,
+        sent_bytes: 0,
+        peak_mib: f64::NAN,
+        file_bytes: std::fs::metadata(&path)?.len(),
+        point_bytes: None,
+        used_bytes: None,
+    })
+}
+
+/// Bytes of the blocks that hold points and of those that hold anything, in a store that no server has open. The rest of
+/// its file is free, for the next chunks.
+pub(crate) fn used_bytes(path: &Path) -> Result<(u64, u64)> {
+    let connection = duckdb::Connection::open(path)?;
+    let (block, used): (u64, u64) =
+        connection.query_row("SELECT block_size, used_blocks FROM pragma_database_size()", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut statement =
+        connection.prepare("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'chunk_%_raw'")?;
+    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let of_points: Vec<String> = names
+        .iter()
+        .map(|name| format!("SELECT block_id FROM pragma_storage_info('{name}') WHERE persistent"))
+        .collect();
+    if of_points.is_empty() {
+        return Ok((0, used * block));
+    }
+    let sql = format!("SELECT count(DISTINCT block_id) FROM ({}) WHERE block_id >= 0", of_points.join(" UNION ALL "));
+    let raw: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
+    Ok((raw * block, used * block))
+}
