@@ -90,4 +90,9 @@ impl Cursor<'_> {
         }
         self.number
     }
+
+    /// Where the window found last ends.
+    pub(crate) fn end(&self) -> i64 {
+        self.window.end
+    }
 }

@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use super::error::QueryError;
 use crate::model::Aggregate;
-use crate::rollup::{Digest, earlier, spread_between};
-use crate::store::{BucketBatch, BucketColumns, ChunkTable, StoreError};
+use crate::rollup::{Digest, Partial, earlier, spread_between};
+use crate::store::{BucketBatch, BucketColumns, ChunkTable, Run, StoreError};
 
 /// What of the points the aggregates need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,23 +154,24 @@ impl Cells {
         }
     }
 
-    /// Takes a point in.
-    pub(crate) fn add_point(&mut self, cell: usize, at: i64, value: f64) {
+    /// Takes points of one series and window in, in order; there is at least one.
+    pub(crate) fn add_points(&mut self, cell: usize, run: Run<'_>) {
+        let points = Partial::of_points(run.times, run.values);
         if self.needs.spread {
-            self.m2[cell] += spread_between(self.counts[cell], self.sums[cell], 1, value);
+            self.m2[cell] += points.m2 + spread_between(self.counts[cell], self.sums[cell], points.count, points.sum);
         }
-        self.counts[cell] += 1;
-        self.sums[cell] += value;
+        self.counts[cell] += points.count;
+        self.sums[cell] += points.sum;
         if self.needs.extremes {
-            self.add_extremes(cell, value, value);
+            self.add_extremes(cell, points.min, points.max);
         }
         if self.needs.ends {
-            self.add_ends(cell, (at, value), (at, value));
+            self.add_ends(cell, (points.first_at, points.first), (points.last_at, points.last));
         }
         match &mut self.quantiles {
             Quantiles::None => {}
-            Quantiles::Exact(values) => values.push((cell as u32, value)),
-            Quantiles::Sketch(digests) => digests.entry(cell as u32).or_default().push(value),
+            Quantiles::Exact(values) => values.extend(run.values.iter().map(|&value| (cell as u32, value))),
+            Quantiles::Sketch(digests) => digests.entry(cell as u32).or_default().push_all(run.values),
         }
     }
 

@@ -14,7 +14,7 @@ use super::samples::TimeLimit;
 use crate::model::{Explain, Fill, Frame, FrameSeries, GroupBy, MetricName, QueryRequest, TierUse, WindowGrid};
 use crate::rollup::Tier;
 use crate::store::{
-    BucketBatch, BucketColumns, Chunk, Columns, RawBatch, Row, Scan, ScanRange, Selection, SeriesId, Snapshot, Store,
+    BucketBatch, BucketColumns, Chunk, Columns, RawBatch, Row, Run, Scan, ScanRange, Selection, SeriesId, Snapshot, Store,
 };
 
 /// Attempts at a query whose tables are replaced by a compaction while it reads them.
@@ -141,7 +141,7 @@ impl<'a> Execution<'a> {
             rows_left: self.store.options.max_raw_rows,
             rows_limit: self.store.options.max_raw_rows,
         };
-        self.read_memory(&groups, from, to, |row| sink.point(row))?;
+        self.read_memory(&groups, from, to, |run| sink.points(run))?;
         self.read_chunks(&groups, coarsest, (from, to), share, &mut sink)?;
         frame_series(self.request, sink.groups, sink.axis, sink.cells, sink.points)
     }
@@ -185,7 +185,7 @@ impl<'a> Execution<'a> {
         let Some((from, to)) = self.extent(selections) else { return Ok(Vec::new()) };
         let groups = Groups::new(selections, &GroupBy::Series);
         let mut points = Points::new(self.store.options.max_raw_rows);
-        self.read_memory(&groups, from, to, |row| points.push(row))?;
+        self.read_memory(&groups, from, to, |run| run.rows().try_for_each(|row| points.push(row)))?;
         let share = self.share(selections);
         let mut scans = Vec::new();
         for chunk in &self.overlapping(from, to, |_| true) {
@@ -193,7 +193,9 @@ impl<'a> Execution<'a> {
             let read = Read { table, from, to };
             scans.extend(scans_of(chunk, read, &groups, share, BucketColumns::default()));
         }
-        self.scan(&scans, |scan, columns| each_point(scan, columns, &groups, |row| points.push(row)))?;
+        self.scan(&scans, |scan, columns| {
+            each_run(scan, columns, &groups, |run| run.rows().try_for_each(|row| points.push(row)))
+        })?;
         Ok(raw_series(self.request, &groups, points))
     }
 
@@ -216,7 +218,7 @@ impl<'a> Execution<'a> {
         groups: &Groups,
         from: i64,
         to: i64,
-        mut each: impl FnMut(Row) -> Result<(), QueryError>,
+        mut each: impl FnMut(Run<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let (mut rows, mut runs) = (0, 0_usize);
         let snapshot = Arc::clone(&self.snapshot);
@@ -229,7 +231,7 @@ impl<'a> Execution<'a> {
                     runs += 1;
                     let run = run.between(from, to);
                     rows += run.times.len() as u64;
-                    run.rows().try_for_each(&mut each)?;
+                    each(run)?;
                 }
             }
         }
@@ -258,7 +260,7 @@ impl<'a> Execution<'a> {
             }
         }
         self.scan(&scans, |scan, columns| match scan.table.tier {
-            Tier::Raw => each_point(scan, columns, groups, |row| sink.point(row)),
+            Tier::Raw => each_run(scan, columns, groups, |run| sink.points(run)),
             _ => sink.buckets(scan, columns),
         })
     }
@@ -309,22 +311,23 @@ pub(super) fn scans_of(
     })
 }
 
-/// Calls back with the points of a read that belong to the query's series.
-fn each_point(
+/// Calls back with the points of a read that belong to the query's series, those of a series together.
+fn each_run(
     scan: &Scan,
     columns: &Columns<'_>,
     groups: &Groups,
-    mut each: impl FnMut(Row) -> Result<(), QueryError>,
+    mut each: impl FnMut(Run<'_>) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
     let batch = RawBatch::of(columns, &scan.table)?;
-    let mut current = (SeriesId(u64::MAX), false);
-    for row in 0..batch.series.len() {
-        let series = SeriesId(batch.series[row]);
-        if current.0 != series {
-            current = (series, groups.of(series).is_some());
-        }
-        if current.1 {
-            each(Row { series, at: scan.table.time(batch.t[row]), value: batch.values[row] })?;
+    let times: Vec<i64> = batch.t.iter().map(|&t| scan.table.time(t)).collect();
+    let (mut times, mut values) = (&times[..], &batch.values[..]);
+    for of_series in batch.series.chunk_by(|a, b| a == b) {
+        let series = SeriesId(of_series[0]);
+        let (of_times, of_values);
+        (of_times, times) = times.split_at(of_series.len());
+        (of_values, values) = values.split_at(of_series.len());
+        if groups.of(series).is_some() {
+            each(Run { series, times: of_times, values: of_values })?;
         }
     }
     Ok(())
@@ -347,16 +350,22 @@ impl Sink<'_> {
         cells.add_buckets(&batch, cell_of, each_ends)
     }
 
-    fn point(&mut self, row: Row) -> Result<(), QueryError> {
-        let Some(left) = self.rows_left.checked_sub(1) else {
+    /// Takes points of one series in, window by window: they are in order, so that those of a window stand together.
+    fn points(&mut self, run: Run<'_>) -> Result<(), QueryError> {
+        let Some(left) = self.rows_left.checked_sub(run.times.len()) else {
             return Err(QueryError::TooManyRows { limit: self.rows_limit });
         };
         self.rows_left = left;
-        let Some(group) = self.groups.of(row.series) else { return Ok(()) };
-        let cell = self.cells.cell(group, self.cursor.find(row.at))?;
-        self.cells.add_point(cell, row.at, row.value);
+        let Some(group) = self.groups.of(run.series) else { return Ok(()) };
+        let mut rest = run;
+        while let Some(first) = rest.first() {
+            let cell = self.cells.cell(group, self.cursor.find(first.at))?;
+            let (inside, later) = rest.split_before(self.cursor.end());
+            self.cells.add_points(cell, inside);
+            rest = later;
+        }
         match &mut self.points {
-            Some(points) => points.push(row),
+            Some(points) => run.rows().try_for_each(|row| points.push(row)),
             None => Ok(()),
         }
     }

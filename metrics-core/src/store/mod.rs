@@ -48,7 +48,7 @@ pub(crate) use connection::Database;
 pub(crate) use duckdb::Connection;
 pub(crate) use head::Columns;
 use memtable::Segment;
-pub(crate) use memtable::{Memtable, Row};
+pub(crate) use memtable::{Memtable, Row, Run};
 pub(crate) use registry::{Registry, Selection, SeriesId, SeriesStats};
 pub(crate) use rewrite::Doomed;
 pub(crate) use scan::{BucketColumns, Scan, ScanRange};
