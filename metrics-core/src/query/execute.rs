@@ -14,7 +14,8 @@ use super::samples::TimeLimit;
 use crate::model::{Explain, Fill, Frame, FrameSeries, GroupBy, MetricName, QueryRequest, TierUse, WindowGrid};
 use crate::rollup::Tier;
 use crate::store::{
-    BucketBatch, BucketColumns, Chunk, Columns, RawBatch, Row, Run, Scan, ScanRange, Selection, SeriesId, Snapshot, Store,
+    BucketBatch, BucketColumns, Chunk, Columns, RawBatch, Row, Run, Scan, ScanRange, Selection, SeriesId, Snapshot,
+    Store,
 };
 
 /// Attempts at a query whose tables are replaced by a compaction while it reads them.
