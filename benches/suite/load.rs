@@ -36,7 +36,8 @@ pub(crate) struct LoadRecord {
     pub(crate) retries: u64,
     /// Bytes of requests.
     pub(crate) sent_bytes: u64,
-    pub(crate) peak_mib: f64,
+    /// None of bare DuckDB, which shares this process.
+    pub(crate) peak_mib: Option<f64>,
     pub(crate) file_bytes: u64,
     /// Of this server's file: blocks that hold points, and those that hold anything.
     pub(crate) point_bytes: Option<u64>,
@@ -117,7 +118,7 @@ pub(crate) fn load(running: &Running, bodies: &mut Bodies, format: Format, sampl
         settled_cpu_s,
         retries: sent.retries,
         sent_bytes: sent.bytes,
-        peak_mib: running.process.memory_mib()?.1,
+        peak_mib: Some(running.process.memory_mib()?.1),
         file_bytes: running.bytes()?,
         point_bytes: None,
         used_bytes: None,

@@ -48,7 +48,7 @@ pub(crate) fn load(folder: &Path, mut workload: Workload, samples: u64) -> Resul
         settled_cpu_s,
         retries: 0,
         sent_bytes: 0,
-        peak_mib: f64::NAN,
+        peak_mib: None,
         file_bytes: std::fs::metadata(&path)?.len(),
         point_bytes: None,
         used_bytes: None,

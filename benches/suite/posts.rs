@@ -29,11 +29,11 @@ pub(crate) struct PostRecord {
     pub(crate) per_s: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
-    /// Processor time of the server for one, in microseconds.
-    pub(crate) cpu_us: f64,
+    /// Processor time of the server for one, in microseconds; none of what is no server.
+    pub(crate) cpu_us: Option<f64>,
 }
 
-fn record(system: Option<System>, what: &str, clients: usize, asked: &Asked, cpu_s: f64) -> PostRecord {
+fn record(system: Option<System>, what: &str, clients: usize, asked: &Asked, cpu_s: Option<f64>) -> PostRecord {
     PostRecord {
         system,
         what: what.to_owned(),
@@ -42,7 +42,7 @@ fn record(system: Option<System>, what: &str, clients: usize, asked: &Asked, cpu
         per_s: asked.seconds.len() as f64 / asked.wall_s,
         p50_ms: asked.quantile_ms(0.5),
         p99_ms: asked.quantile_ms(0.99),
-        cpu_us: cpu_s * 1e6 / asked.seconds.len().max(1) as f64,
+        cpu_us: cpu_s.map(|cpu_s| cpu_s * 1e6 / asked.seconds.len().max(1) as f64),
     }
 }
 
@@ -77,8 +77,8 @@ pub(crate) fn bare(folder: &Path, time: Duration) -> Result<Vec<PostRecord>> {
         Ok(())
     })?;
     Ok(vec![
-        record(None, "4 KiB written and synced", 1, &synced, f64::NAN),
-        record(None, "one row inserted and committed by bare DuckDB, in process", 1, &committed, f64::NAN),
+        record(None, "4 KiB written and synced", 1, &synced, None),
+        record(None, "one row inserted and committed by bare DuckDB, in process", 1, &committed, None),
     ])
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn one_by_one(running: &Running, time: Duration) -> Result<PostRecord
     let cpu = running.process.cpu_seconds()?;
     let asked = repeat(time, |number| client.send(&point(running.system, 0, number))?.expect_success())?;
     let cpu_s = running.process.cpu_seconds()? - cpu;
-    Ok(record(Some(running.system), "one point posted, acknowledged", 1, &asked, cpu_s))
+    Ok(record(Some(running.system), "one point posted, acknowledged", 1, &asked, Some(cpu_s)))
 }
 
 /// A thousand clients, each with a connection of its own on which one point at a time is under way.
@@ -115,7 +115,7 @@ pub(crate) fn many_at_once(running: &Running, time: Duration) -> Result<PostReco
     let mut seconds = seconds?;
     seconds.sort_by(f64::total_cmp);
     let asked = Asked { seconds, wall_s, answer_bytes: 0 };
-    Ok(record(Some(system), "one point posted, acknowledged", POSTERS, &asked, cpu_s))
+    Ok(record(Some(system), "one point posted, acknowledged", POSTERS, &asked, Some(cpu_s)))
 }
 
 async fn post_for(mut stream: TcpStream, system: System, poster: usize, time: Duration) -> Result<Vec<f64>> {

@@ -120,7 +120,7 @@ fn loads(out: &mut String, measured: &Measured) {
                 each(Some(load.file_bytes)),
                 each(load.used_bytes),
                 each(load.point_bytes),
-                number(load.peak_mib, 0),
+                number(load.peak_mib.unwrap_or(f64::NAN), 0),
                 load.retries.to_string(),
             ],
         );
@@ -182,7 +182,7 @@ fn posts(out: &mut String, measured: &Measured) {
                 number(post.per_s, 0),
                 number(post.p50_ms, 2),
                 number(post.p99_ms, 2),
-                number(post.cpu_us, 1),
+                number(post.cpu_us.unwrap_or(f64::NAN), 1),
             ],
         );
     }

@@ -1,5 +1,7 @@
 //! Points and batches of points. A value of these types has passed validation: there is no other way to make one.
 
+use std::collections::hash_map::Entry;
+
 use super::{LabelError, Labels, MetricName, SeededMap, SeriesKey, Timestamp, TimestampError};
 
 /// What is wrong with a point.
@@ -131,13 +133,14 @@ impl Batch {
 
     /// Registers a series, to add samples to it with [`Self::push_sample`] without looking it up each time.
     pub fn intern(&mut self, key: SeriesKey) -> BatchSeries {
-        if let Some(&id) = self.ids.get(&key) {
-            return id;
+        match self.ids.entry(key) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let id = BatchSeries(u32::try_from(self.series.len()).expect("a batch holds fewer than 2^32 series"));
+                self.series.push(new.key().clone());
+                *new.insert(id)
+            }
         }
-        let id = BatchSeries(u32::try_from(self.series.len()).expect("a batch holds fewer than 2^32 series"));
-        self.series.push(key.clone());
-        self.ids.insert(key, id);
-        id
     }
 
     /// Adds a finite sample to a series that [`Self::intern`] of this batch gave.

@@ -48,12 +48,7 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// Takes a number in; NaN has no rank and is left out.
-    pub(crate) fn push(&mut self, value: f64) {
-        self.push_all(&[value]);
-    }
-
-    /// Takes numbers in.
+    /// Takes numbers in; NaN has no rank and is left out.
     pub(crate) fn push_all(&mut self, values: &[f64]) {
         for &value in values.iter().filter(|value| !value.is_nan()) {
             self.count += 1;
@@ -268,7 +263,7 @@ mod tests {
     fn rank_error_of_one_digest_is_bounded() {
         for (values, bound, _) in shapes() {
             let mut digest = Digest::default();
-            values.iter().for_each(|&v| digest.push(v));
+            values.iter().for_each(|&v| digest.push_all(&[v]));
             let error = worst_rank_error(&mut digest, values);
             assert!(error < bound, "{error}");
         }
@@ -280,7 +275,7 @@ mod tests {
             let mut merged = Digest::default();
             for part in values.chunks(137) {
                 let mut digest = Digest::default();
-                part.iter().for_each(|&v| digest.push(v));
+                part.iter().for_each(|&v| digest.push_all(&[v]));
                 merged.merge(&Digest::decode(&digest.encode()).expect("reads back"));
             }
             assert_eq!(merged.count, 20_000);
@@ -302,7 +297,7 @@ mod tests {
     #[test]
     fn few_values_are_kept_as_they_are() {
         let mut digest = Digest::default();
-        [3.0, 1.0, 2.0].into_iter().for_each(|v| digest.push(v));
+        [3.0, 1.0, 2.0].into_iter().for_each(|v| digest.push_all(&[v]));
         assert_eq!(
             (digest.quantile(0.0), digest.quantile(0.5), digest.quantile(1.0)),
             (Some(1.0), Some(2.0), Some(3.0))
@@ -313,7 +308,7 @@ mod tests {
     #[test]
     fn a_digest_stays_small_and_damage_is_noticed() {
         let mut digest = Digest::default();
-        numbers(1).take(100_000).for_each(|v| digest.push(v));
+        numbers(1).take(100_000).for_each(|v| digest.push_all(&[v]));
         let bytes = digest.encode();
         assert!(bytes.len() < 900, "{}", bytes.len());
         for cut in [0, 1, 5, 16, 20, bytes.len() - 1] {

@@ -165,8 +165,8 @@ struct LineReader<'a, 'o> {
     batch: Batch,
     /// The numbers of the line at hand.
     values: Vec<(Target, f64)>,
-    /// Series that the line at hand is the first to use, each with its field's key.
-    new: Vec<(&'a [u8], SeriesKey)>,
+    /// Series that the line at hand is the first to use, each with its field's place and key.
+    new: Vec<(usize, &'a [u8], SeriesKey)>,
     /// Where those series stand in the batch.
     interned: Vec<BatchSeries>,
     skipped_strings: u64,
@@ -207,7 +207,8 @@ impl<'a> LineReader<'a, '_> {
         let target = match self.known.field(source, self.values.len(), key) {
             Some(series) => Target::Known(series),
             None => {
-                self.new.push((key, self.known.series_key(source, key)?));
+                let position = self.values.len();
+                self.new.push((position, key, self.known.series_key(source, position, key)?));
                 Target::New(self.new.len() - 1)
             }
         };
@@ -228,9 +229,9 @@ impl<'a> LineReader<'a, '_> {
             return Err(too_many_series());
         }
         self.interned.clear();
-        for (key, series_key) in self.new.drain(..) {
+        for (position, key, series_key) in self.new.drain(..) {
             let series = self.batch.intern(series_key);
-            self.known.remember(source, key, series);
+            self.known.remember(source, position, key, series);
             self.interned.push(series);
         }
         for (target, value) in &self.values {

@@ -1,5 +1,7 @@
 //! The series of lines by how they are spelled, so that lines of known series are neither parsed nor copied.
 
+use std::sync::Arc;
+
 use super::cursor::is_special;
 use crate::model::{BatchSeries, LabelError, Labels, MetricName, SeededMap, SeriesKey};
 use crate::wire::error::{RowFault, excerpt};
@@ -7,13 +9,24 @@ use crate::wire::error::{RowFault, excerpt};
 /// Most measurement-and-tags, and most fields of them, that are remembered before all is forgotten.
 const MAX_REMEMBERED: usize = 65_536;
 
+/// Fields of a source that are looked through one by one; those beyond are found by hash.
+const FEW_FIELDS: usize = 32;
+
 /// A measurement with its tags.
 #[derive(Debug)]
 struct Source {
-    measurement: String,
+    measurement: Arc<str>,
     labels: Labels,
     /// The fields met so far, in order: the next line of the same source has likely the same.
-    fields: Vec<(Box<[u8]>, BatchSeries)>,
+    fields: Vec<(Arc<[u8]>, BatchSeries)>,
+}
+
+/// A field of a measurement, and the metric that it is.
+#[derive(Debug)]
+struct Named {
+    measurement: Arc<str>,
+    key: Arc<[u8]>,
+    name: MetricName,
 }
 
 /// Where a [`Source`] is remembered.
@@ -27,9 +40,11 @@ pub(super) struct KnownSeries {
     last_spelling: Vec<u8>,
     sources: Vec<Source>,
     by_spelling: SeededMap<Box<[u8]>, SourceId>,
-    /// By the bytes of the source's id and the field's key.
+    /// Fields beyond the first [`FEW_FIELDS`] of a source, by the bytes of the source's id and the field's key.
     by_field: SeededMap<Box<[u8]>, BatchSeries>,
     key: Vec<u8>,
+    /// The fields of new series by their places in a line: those of the next source have likely the same there.
+    named: Vec<Named>,
 }
 
 impl KnownSeries {
@@ -63,6 +78,9 @@ impl KnownSeries {
         if self.sources.len() >= MAX_REMEMBERED || self.by_field.len() >= MAX_REMEMBERED {
             *self = Self::default();
         }
+        // Hosts of one kind follow each other: their measurement is kept once.
+        let shared = self.sources.last().map(|source| &source.measurement).filter(|known| ***known == *measurement);
+        let measurement = shared.cloned().unwrap_or_else(|| measurement.into());
         let id = SourceId(u32::try_from(self.sources.len()).expect("the sources remembered are bounded"));
         self.sources.push(Source { measurement, labels, fields: Vec::new() });
         self.by_spelling.insert(spelling.into(), id);
@@ -71,20 +89,26 @@ impl KnownSeries {
 
     /// The series of a field that stood in a line before; `position` is where in the line it likely was.
     pub(super) fn field(&mut self, id: SourceId, position: usize, key: &[u8]) -> Option<BatchSeries> {
-        match self.sources[id.0 as usize].fields.get(position) {
-            Some((known, series)) if **known == *key => Some(*series),
-            _ => {
-                self.spell(id, key);
-                self.by_field.get(self.key.as_slice()).copied()
-            }
+        let fields = &self.sources[id.0 as usize].fields;
+        let is_it = |(known, _): &&(Arc<[u8]>, BatchSeries)| **known == *key;
+        let found = fields.get(position).filter(is_it).or_else(|| fields.iter().take(FEW_FIELDS).find(is_it));
+        if found.is_some() || fields.len() <= FEW_FIELDS {
+            return found.map(|(_, series)| *series);
         }
+        self.spell(id, key);
+        self.by_field.get(self.key.as_slice()).copied()
     }
 
-    /// Remembers the series of a field.
-    pub(super) fn remember(&mut self, id: SourceId, key: &[u8], series: BatchSeries) {
-        self.sources[id.0 as usize].fields.push((key.into(), series));
-        self.spell(id, key);
-        self.by_field.insert(self.key.as_slice().into(), series);
+    /// Remembers the series of a field that [`Self::series_key`] gave a name for this place.
+    pub(super) fn remember(&mut self, id: SourceId, position: usize, key: &[u8], series: BatchSeries) {
+        let named = self.named.get(position).filter(|named| *named.key == *key);
+        let shared = named.map_or_else(|| key.into(), |named| Arc::clone(&named.key));
+        let fields = &mut self.sources[id.0 as usize].fields;
+        fields.push((shared, series));
+        if fields.len() > FEW_FIELDS {
+            self.spell(id, key);
+            self.by_field.insert(self.key.as_slice().into(), series);
+        }
     }
 
     fn spell(&mut self, id: SourceId, key: &[u8]) {
@@ -93,18 +117,29 @@ impl KnownSeries {
         self.key.extend_from_slice(key);
     }
 
-    /// Name and labels of a field's series.
+    /// Name and labels of a field's series, the field standing at a place in its line.
     ///
     /// # Errors
     /// [`RowFault`] when the name breaks a bound.
-    pub(super) fn series_key(&self, id: SourceId, key: &[u8]) -> Result<SeriesKey, RowFault> {
+    pub(super) fn series_key(&mut self, id: SourceId, position: usize, key: &[u8]) -> Result<SeriesKey, RowFault> {
         let source = &self.sources[id.0 as usize];
+        let is_it = |named: &&Named| *named.key == *key && named.measurement == source.measurement;
+        if let Some(named) = self.named.get(position).filter(is_it) {
+            return Ok(SeriesKey::new(named.name.clone(), source.labels.clone()));
+        }
         let field = unescape(key, is_special).ok_or_else(|| not_utf_8("field", key))?;
         let name = match field.as_str() {
             "value" => MetricName::new(&source.measurement),
             field => MetricName::new(&format!("{}_{field}", source.measurement)),
         };
-        Ok(SeriesKey::new(name.map_err(|error| RowFault::label(&error))?, source.labels.clone()))
+        let name = name.map_err(|error| RowFault::label(&error))?;
+        let named = Named { measurement: Arc::clone(&source.measurement), key: key.into(), name: name.clone() };
+        match self.named.get_mut(position) {
+            Some(other) => *other = named,
+            None if position == self.named.len() && position < FEW_FIELDS => self.named.push(named),
+            None => {}
+        }
+        Ok(SeriesKey::new(name, source.labels.clone()))
     }
 }
 
