@@ -57,10 +57,13 @@ impl Measured {
     }
 }
 
-/// A part: its name, and how it is measured in a folder that is its own.
+/// How a part is measured, in a folder that is its own.
+type Measure<'a> = dyn FnOnce(&Path) -> Result<Measured> + 'a;
+
+/// A part by its name.
 pub(crate) struct Unit<'a> {
     pub(crate) name: String,
-    pub(crate) run: Box<dyn FnOnce(&Path) -> Result<Measured> + 'a>,
+    pub(crate) run: Box<Measure<'a>>,
 }
 
 fn unit<'a>(name: String, run: impl FnOnce(&Path) -> Result<Measured> + 'a) -> Unit<'a> {

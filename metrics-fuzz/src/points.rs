@@ -150,7 +150,7 @@ fn otlp(data: &[u8], encoding: OtlpEncoding) {
 pub(super) fn arrow(data: &[u8]) {
     for name in [None, metric()] {
         let whole = arrow::decode(data, name.clone(), TABLE_BYTES);
-        let whole = whole.inspect(|batch| finite(batch)).ok();
+        let whole = whole.inspect(finite).ok();
         let Ok(mut reader) = arrow::ArrowReader::new(data, name) else { continue };
         let pieces =
             in_pieces(|| reader.next_batch(ROWS).map(|chunk| chunk.map(|chunk| (chunk.batch, chunk.errors.len()))));

@@ -67,7 +67,7 @@ impl Text {
         let line = match values {
             Some(_) if is_secret(name) => format!("# {name} = \"...\""),
             // A name and a password in an address are nobody's business either.
-            Some(values) if values.iter().any(|value| has_credentials(value)) => format!("# {name} = \"...\""),
+            Some(values) if values.iter().any(has_credentials) => format!("# {name} = \"...\""),
             Some(values) => match written(arg, &values) {
                 Some(written) => format!("{name} = {written}"),
                 None => format!("# {name} = {values:?}"),

@@ -93,7 +93,10 @@ mod tests {
     use crate::rollup::Tier;
     use crate::store::head::record_batch;
 
-    fn batch(rows: &[(u64, i64, f64)]) -> Result<RecordBatch, StoreError> {
+    /// Series, time and value.
+    type Row = (u64, i64, f64);
+
+    fn batch(rows: &[Row]) -> Result<RecordBatch, StoreError> {
         Ok(record_batch(vec![
             ("series", Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.0)))),
             ("t", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1)))),
@@ -102,7 +105,7 @@ mod tests {
     }
 
     /// The runs of several tables, each a list of batches; and all rows.
-    fn merged(tables: &[&[&[(u64, i64, f64)]]]) -> (usize, Vec<(u64, i64, f64)>) {
+    fn merged(tables: &[&[&[Row]]]) -> (usize, Vec<Row>) {
         let table = ChunkTable { tier: Tier::Raw, rows: 0, base: 0, unit: 1, scale: None, digest: false };
         let mut sources: Vec<_> =
             tables.iter().map(|batches| PointSource::new(table, batches.iter().map(|rows| batch(rows)))).collect();

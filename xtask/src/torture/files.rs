@@ -15,16 +15,19 @@ use crate::server::{Launch, Server, files_of};
 const OWNERS: u64 = 100;
 const QUICK_OWNERS: u64 = 10;
 
+/// One way to meet a file, tried in a folder of its own.
+type Case = fn(&Context, &Path) -> anyhow::Result<Tally>;
+
 /// Runs the scenario.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
-    let cases: [(&str, fn(&Context, &Path) -> anyhow::Result<Tally>); 5] = [
+    let cases: [(&str, Case); 5] = [
         ("two processes", two_processes),
         ("no database, cut short or empty headers", no_database),
         ("a file that may not be read", no_permission),
         ("a read-only file system", read_only),
         ("a newer schema", newer_schema),
     ];
-    let part = |(name, case): (&str, fn(&Context, &Path) -> anyhow::Result<Tally>)| {
+    let part = |(name, case): (&str, Case)| {
         let folder = context.folder.join(name.replace(' ', "-"));
         std::fs::create_dir_all(&folder)?;
         let tally = case(context, &folder).with_context(|| name.to_owned())?;

@@ -40,9 +40,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     Ok(parts)
 }
 
-/// Lets a recorded server be written to. Gives what it did, and for each client's port its posts in the order of their
-/// acknowledgements.
-fn record(store: &Store) -> anyhow::Result<(Vec<Event>, HashMap<u16, Vec<u64>>)> {
+/// For each client's port its posts in the order of their acknowledgements.
+type Answers = HashMap<u16, Vec<u64>>;
+
+/// Lets a recorded server be written to. Gives what it did, and what it acknowledged.
+fn record(store: &Store) -> anyhow::Result<(Vec<Event>, Answers)> {
     let trace = store.path().with_extension("trace");
     let head_points = ["--head-points".to_owned(), HEAD_POINTS.to_string()];
     let mut server = store.launch.clone().through(recorder(&trace)).options(head_points).start()?;
@@ -66,7 +68,7 @@ fn record(store: &Store) -> anyhow::Result<(Vec<Event>, HashMap<u16, Vec<u64>>)>
     Ok((trace::read(&text, &prefix)?, answers))
 }
 
-fn post(store: &Store, server: &Server, client: u64, answers: &Mutex<HashMap<u16, Vec<u64>>>) -> anyhow::Result<()> {
+fn post(store: &Store, server: &Server, client: u64, answers: &Mutex<Answers>) -> anyhow::Result<()> {
     let mut connection = server.connect()?;
     let mut acknowledged = Vec::new();
     for round in 0..POSTS {
@@ -115,7 +117,7 @@ fn images(
     context: &Context,
     store: &Store,
     events: &[Event],
-    answers: &HashMap<u16, Vec<u64>>,
+    answers: &Answers,
 ) -> anyhow::Result<Vec<(String, Tally)>> {
     let wanted = if context.quick { QUICK_IMAGES } else { IMAGES };
     let mut random = context.random(1);

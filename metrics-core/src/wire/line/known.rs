@@ -134,10 +134,10 @@ impl KnownSeries {
         };
         let name = name.map_err(|error| RowFault::label(&error))?;
         let named = Named { measurement: Arc::clone(&source.measurement), key: key.into(), name: name.clone() };
-        match self.named.get_mut(position) {
-            Some(other) => *other = named,
-            None if position == self.named.len() && position < FEW_FIELDS => self.named.push(named),
-            None => {}
+        if position < self.named.len() {
+            self.named[position] = named;
+        } else if position == self.named.len() && position < FEW_FIELDS {
+            self.named.push(named);
         }
         Ok(SeriesKey::new(name, source.labels.clone()))
     }
