@@ -34,7 +34,7 @@
 //! What a browser sends from another site's page is refused unless [`ServerOptions::cors_origin`] names it; links to here
 //! may be followed.
 //!
-//! With [`ServerOptions::tokens`] a request needs a token whose scopes allow what its route does; `/ping`, `/health`, the
+//! With [`ServerOptions::tokens`] a request needs a token whose scopes allow what its route does; `/ping`, `/health`, `/ready`, the
 //! description and the files of the page are everybody's. Tokens come in headers alone: there are no cookies, and nothing
 //! is read from addresses.
 

@@ -154,7 +154,9 @@ impl Transport {
     fn lost(&self, error: &legacy::Error) -> ClientError {
         let cause = root(error);
         let (url, mut reason) = (self.url.clone(), cause.to_string());
-        if let Some(rustls::Error::InvalidCertificate(why)) = cause.downcast_ref() {
+        // What a system's error wraps is not among its causes.
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(rustls::Error::InvalidCertificate(why)) = inner.and_then(|inner| inner.downcast_ref()) {
             reason.push_str(tls::advice(why));
         }
         if error.is_connect() {

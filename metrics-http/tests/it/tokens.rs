@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use metrics_core::{Options, SqlLimits, Timestamp};
-use metrics_http::{Scope, Scopes, ServerOptions, TokenFile, Tokens};
+use metrics_http::{BackupOptions, Scope, Scopes, ServerOptions, TokenFile, Tokens};
 use tempfile::TempDir;
 
 use crate::harness::{Answer, Server, request};
@@ -22,6 +22,7 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/page/{file}", None, "", b""),
     ("GET", "/ping", None, "", b""),
     ("GET", "/health", None, "", b""),
+    ("GET", "/ready", None, "", b""),
     ("GET", "/openapi.json", None, "", b""),
     ("GET", "/docs", None, "", b""),
     ("GET", "/metrics", Some(Scope::Read), "", b""),
@@ -49,6 +50,7 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/api/v1/metadata", Some(Scope::Read), "", b""),
     ("GET", "/api/v1/rules", Some(Scope::Read), "", b""),
     ("GET", "/api/v1/status/buildinfo", Some(Scope::Read), "", b""),
+    ("POST", "/v1/backup", Some(Scope::Admin), "", b""),
     ("POST", "/v1/sql", Some(Scope::Sql), "application/sql", b"SELECT 1"),
     ("POST", "/v1/metrics", Some(Scope::Write), "application/json", POINT),
     ("POST", "/write", Some(Scope::Write), "text/plain", b"cpu value=1"),
@@ -78,8 +80,15 @@ impl Guarded {
         let file = TokenFile::at(&path);
         file.create("first", Scope::Admin.into(), None).expect("made");
         let tokens = Tokens::load(&path).expect("readable");
-        let options = ServerOptions { tokens: Some(tokens.clone()), sql: Some(SqlLimits::default()), ..options };
-        let server = Server::with_store(options, Options { sql: true, ..Options::default() }).await;
+        let backups = folder.path().join("backups");
+        let options = ServerOptions {
+            tokens: Some(tokens.clone()),
+            sql: Some(SqlLimits::default()),
+            backups: Some(BackupOptions::new(&backups)),
+            ..options
+        };
+        let store = Options { sql: true, backup_directory: Some(backups), ..Options::default() };
+        let server = Server::with_store(options, store).await;
         Self { server, file, tokens, _folder: folder }
     }
 
