@@ -121,6 +121,7 @@ impl FromStr for LabelFilter {
         let shape = || FilterError::Shape(text.chars().take(128).collect());
         let at = text.find(['=', '!']).ok_or_else(shape)?;
         let (label, rest) = text.split_at(at);
+        let label = label.trim();
         if label.is_empty() {
             return Err(shape());
         }
@@ -135,13 +136,21 @@ impl FromStr for LabelFilter {
         } else {
             return Err(shape());
         };
-        Ok(Self { label: label.trim().to_owned(), test })
+        Ok(Self { label: label.to_owned(), test })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_of_blanks_is_none() {
+        for text in ["=a", " =a", "\t !~x"] {
+            assert!(matches!(text.parse::<LabelFilter>(), Err(FilterError::Shape(_))), "{text:?}");
+        }
+        assert_eq!(" host =a".parse::<LabelFilter>().expect("a label").to_string(), "host=a");
+    }
 
     #[test]
     fn the_four_comparisons() {
