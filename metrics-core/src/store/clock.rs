@@ -138,7 +138,9 @@ mod tests {
     #[test]
     fn a_clock_that_goes_as_it_should_or_back_is_believed() {
         let mut state = state();
-        for (shown, now) in [(START + 5, 0), (START - 3_650 * DAY, 1), (START + 6 * DAY, 2), (START + 400 * DAY, 400 * 24)] {
+        for (shown, now) in
+            [(START + 5, 0), (START - 3_650 * DAY, 1), (START + 6 * DAY, 2), (START + 400 * DAY, 400 * 24)]
+        {
             assert_eq!(state.read(shown, hours(now)), (shown, false));
         }
     }

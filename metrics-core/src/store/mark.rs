@@ -64,7 +64,8 @@ impl Noted {
     /// [`OpenError::Cut`] when it lacks points. The log is left as it is.
     pub(super) fn compare(&self, connection: &Connection, path: &Path) -> Result<(), OpenError> {
         let count = |head: HeadId| Ok((head, head::count(connection, head)?));
-        let heads = head::list(connection).and_then(|heads| heads.into_iter().map(count).collect::<Result<Vec<_>, _>>());
+        let heads =
+            head::list(connection).and_then(|heads| heads.into_iter().map(count).collect::<Result<Vec<_>, _>>());
         let missing = self.missing(&heads.map_err(OpenError::store(path))?);
         if missing == 0 {
             return Ok(());
@@ -182,9 +183,13 @@ mod tests {
     #[test]
     fn only_what_is_in_no_chunk_can_be_missing() {
         let noted = Noted { head: 5, points: 100 };
-        for (heads, missing) in
-            [(vec![(5, 100)], 0), (vec![(4, 7), (5, 120)], 0), (vec![(5, 98)], 2), (vec![(6, 0)], 0), (vec![(4, 500)], 100)]
-        {
+        for (heads, missing) in [
+            (vec![(5, 100)], 0),
+            (vec![(4, 7), (5, 120)], 0),
+            (vec![(5, 98)], 2),
+            (vec![(6, 0)], 0),
+            (vec![(4, 500)], 100),
+        ] {
             assert_eq!(noted.missing(&heads), missing, "{heads:?}");
         }
     }

@@ -158,11 +158,8 @@ impl Store {
         schema::migrate(&connection, path)?;
         let loaded = catalog::load(&connection).map_err(failed)?;
         let keys = catalog::load_keys(&connection).map_err(failed)?;
-        let heads = Heads {
-            active: loaded.active_head,
-            active_points: loaded.active_points,
-            sealed: loaded.sealed_heads,
-        };
+        let heads =
+            Heads { active: loaded.active_head, active_points: loaded.active_points, sealed: loaded.sealed_heads };
         let mark = Mark::begin(path, heads.noted());
         let preimages = Preimages::of(path).during("cannot read the database").map_err(failed)?;
         let clock = Clock::load(&connection, options.clock).map_err(failed)?;

@@ -174,7 +174,10 @@ mod tests {
     }
 
     fn letters(path: &Path) -> Vec<u8> {
-        std::fs::read(path).expect("reads")[FIRST_BLOCK as usize..].chunks(BLOCK).map(|block| block[BLOCK - 1]).collect()
+        std::fs::read(path).expect("reads")[FIRST_BLOCK as usize..]
+            .chunks(BLOCK)
+            .map(|block| block[BLOCK - 1])
+            .collect()
     }
 
     #[test]

@@ -52,7 +52,8 @@ fn a_log_that_breaks_off_after_the_last_acknowledgement_loses_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("m.duckdb");
     let engine = Engine::open(&path).expect("opens");
-    let write = |value| engine.write(Point::new("load", Timestamp::EPOCH, value).expect("valid")).expect("takes").wait();
+    let write =
+        |value| engine.write(Point::new("load", Timestamp::EPOCH, value).expect("valid")).expect("takes").wait();
     write(1.0).expect("stores");
     write(2.0).expect("stores");
     // As a killed process leaves them, and then a part of another entry, with holes.

@@ -73,6 +73,7 @@ impl Args {
 }
 
 /// What every scenario gets.
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// The server's program.
     pub(crate) program: PathBuf,

@@ -37,14 +37,38 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     order.acknowledged = store.acknowledged_points();
     let mut parts = vec![("every 201 is sent after a sync that covers the log".to_owned(), order)];
     parts.extend(images(context, &store, &events, &answers)?);
+    parts.push((
+        "null control: the same without the log's syncs loses points".to_owned(),
+        unsynced(context, &store, &events, &answers)?,
+    ));
     Ok(parts)
 }
 
-/// For each client's port its posts in the order of their acknowledgements.
-type Answers = HashMap<u16, Vec<u64>>;
+/// What the same server would have left had it never synced its log: if this test finds nothing lost then, it proves
+/// nothing.
+fn unsynced(
+    context: &Context,
+    store: &Store,
+    events: &[Event],
+    answers: &HashMap<u16, Vec<u64>>,
+) -> anyhow::Result<Tally> {
+    let is_log = |path: &str| path.ends_with(".wal");
+    let synced = |event: &&Event| !matches!(event, Event::SyncBegins { path, .. } | Event::SyncEnds { path, .. } if is_log(path));
+    let events: Vec<Event> = events.iter().filter(synced).cloned().collect();
+    let found = images(&Context { quick: true, ..context.clone() }, store, &events, answers)?;
+    let mut tally = Tally::default();
+    let lost: u64 = found.iter().map(|(_, tally)| tally.findings.lost).sum();
+    tally.faults = found.iter().map(|(_, tally)| tally.faults).sum();
+    if lost == 0 {
+        tally.fail("a server that never syncs its log was not told from one that does");
+    }
+    tally.note(format!("{lost} acknowledged points were found lost, as they must be"));
+    Ok(tally)
+}
 
-/// Lets a recorded server be written to. Gives what it did, and what it acknowledged.
-fn record(store: &Store) -> anyhow::Result<(Vec<Event>, Answers)> {
+/// Lets a recorded server be written to. Gives what it did, and for each client's port its posts in the order of their
+/// acknowledgements.
+fn record(store: &Store) -> anyhow::Result<(Vec<Event>, HashMap<u16, Vec<u64>>)> {
     let trace = store.path().with_extension("trace");
     let head_points = ["--head-points".to_owned(), HEAD_POINTS.to_string()];
     let mut server = store.launch.clone().through(recorder(&trace)).options(head_points).start()?;
@@ -68,7 +92,7 @@ fn record(store: &Store) -> anyhow::Result<(Vec<Event>, Answers)> {
     Ok((trace::read(&text, &prefix)?, answers))
 }
 
-fn post(store: &Store, server: &Server, client: u64, answers: &Mutex<Answers>) -> anyhow::Result<()> {
+fn post(store: &Store, server: &Server, client: u64, answers: &Mutex<HashMap<u16, Vec<u64>>>) -> anyhow::Result<()> {
     let mut connection = server.connect()?;
     let mut acknowledged = Vec::new();
     for round in 0..POSTS {
@@ -117,7 +141,7 @@ fn images(
     context: &Context,
     store: &Store,
     events: &[Event],
-    answers: &Answers,
+    answers: &HashMap<u16, Vec<u64>>,
 ) -> anyhow::Result<Vec<(String, Tally)>> {
     let wanted = if context.quick { QUICK_IMAGES } else { IMAGES };
     let mut random = context.random(1);
