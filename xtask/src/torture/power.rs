@@ -44,14 +44,12 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     Ok(parts)
 }
 
+/// For each client's port its posts in the order of their acknowledgements.
+type Answers = HashMap<u16, Vec<u64>>;
+
 /// What the same server would have left had it never synced its log: if this test finds nothing lost then, it proves
 /// nothing.
-fn unsynced(
-    context: &Context,
-    store: &Store,
-    events: &[Event],
-    answers: &HashMap<u16, Vec<u64>>,
-) -> anyhow::Result<Tally> {
+fn unsynced(context: &Context, store: &Store, events: &[Event], answers: &Answers) -> anyhow::Result<Tally> {
     let is_log = |path: &str| path.ends_with(".wal");
     let synced = |event: &&Event| !matches!(event, Event::SyncBegins { path, .. } | Event::SyncEnds { path, .. } if is_log(path));
     let events: Vec<Event> = events.iter().filter(synced).cloned().collect();
@@ -66,9 +64,8 @@ fn unsynced(
     Ok(tally)
 }
 
-/// Lets a recorded server be written to. Gives what it did, and for each client's port its posts in the order of their
-/// acknowledgements.
-fn record(store: &Store) -> anyhow::Result<(Vec<Event>, HashMap<u16, Vec<u64>>)> {
+/// Lets a recorded server be written to. Gives what it did, and what it acknowledged.
+fn record(store: &Store) -> anyhow::Result<(Vec<Event>, Answers)> {
     let trace = store.path().with_extension("trace");
     let head_points = ["--head-points".to_owned(), HEAD_POINTS.to_string()];
     let mut server = store.launch.clone().through(recorder(&trace)).options(head_points).start()?;
@@ -92,7 +89,7 @@ fn record(store: &Store) -> anyhow::Result<(Vec<Event>, HashMap<u16, Vec<u64>>)>
     Ok((trace::read(&text, &prefix)?, answers))
 }
 
-fn post(store: &Store, server: &Server, client: u64, answers: &Mutex<HashMap<u16, Vec<u64>>>) -> anyhow::Result<()> {
+fn post(store: &Store, server: &Server, client: u64, answers: &Mutex<Answers>) -> anyhow::Result<()> {
     let mut connection = server.connect()?;
     let mut acknowledged = Vec::new();
     for round in 0..POSTS {
@@ -141,7 +138,7 @@ fn images(
     context: &Context,
     store: &Store,
     events: &[Event],
-    answers: &HashMap<u16, Vec<u64>>,
+    answers: &Answers,
 ) -> anyhow::Result<Vec<(String, Tally)>> {
     let wanted = if context.quick { QUICK_IMAGES } else { IMAGES };
     let mut random = context.random(1);
