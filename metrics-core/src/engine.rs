@@ -427,12 +427,14 @@ impl Engine {
         export::write(&self.inner.store, path.as_ref(), request)
     }
 
-    /// Applies the rules of [`Options::retention`] to all points written so far. The store does so by itself every
-    /// ten minutes. Blocks.
+    /// Applies the rules of [`Options::retention`] to all points written so far, by what the clock shows now, however
+    /// far it has leapt. The store does so by itself every ten minutes, but does not believe a clock that has just leapt
+    /// ahead by more than a week until it has kept to that for a day. Blocks.
     ///
     /// # Errors
     /// [`StoreError`] when the store fails or is closed.
     pub fn apply_retention(&self) -> Result<(), StoreError> {
+        self.inner.store.read().as_ref().ok_or_else(closed)?.clock.believe();
         self.compact()
     }
 

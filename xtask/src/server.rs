@@ -26,7 +26,6 @@ pub(crate) struct Launch {
     pub(crate) options: Vec<String>,
     /// A program with its arguments that starts the server, such as a tracer.
     pub(crate) through: Vec<OsString>,
-    pub(crate) environment: Vec<(String, OsString)>,
     log: PathBuf,
 }
 
@@ -37,7 +36,6 @@ impl Launch {
             store: store.to_owned(),
             options: Vec::new(),
             through: Vec::new(),
-            environment: Vec::new(),
             log: store.with_extension("log"),
         }
     }
@@ -49,11 +47,6 @@ impl Launch {
 
     pub(crate) fn through<T: Into<OsString>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
         self.through = words.into_iter().map(Into::into).collect();
-        self
-    }
-
-    pub(crate) fn environment(mut self, key: &str, value: impl Into<OsString>) -> Self {
-        self.environment.push((key.to_owned(), value.into()));
         self
     }
 
@@ -83,7 +76,6 @@ impl Launch {
         for key in own.chain(["RUST_LOG", "NO_COLOR", "TZ"].map(Into::into)) {
             command.env_remove(key);
         }
-        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command
     }
 

@@ -16,6 +16,9 @@ const UNPROVEN: &str = ".restoring";
 /// Logs that DuckDB keeps beside a file: they belong to that file and no other.
 const LOGS: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
 
+/// What a store keeps beside its file, of that file and no other.
+const BESIDE: [&str; 2] = [".mark", ".blocks"];
+
 /// Runs the command.
 pub(crate) async fn run(args: RestoreArgs, target: PathBuf, options: Options) -> anyhow::Result<()> {
     let start = Instant::now();
@@ -102,7 +105,7 @@ impl Copy {
     }
 
     fn replace(&self, target: &Path) -> io::Result<()> {
-        for log in LOGS {
+        for log in LOGS.into_iter().chain(BESIDE) {
             remove_file(&beside(target, log))?;
         }
         fs::rename(&self.path, target)?;
@@ -113,7 +116,7 @@ impl Copy {
 
     /// Removes the copy and what the engine left beside it.
     fn remove(&self) {
-        for ending in LOGS.into_iter().chain(["", ".lock"]) {
+        for ending in LOGS.into_iter().chain(BESIDE).chain(["", ".lock"]) {
             let _ = fs::remove_file(beside(&self.path, ending));
         }
         let _ = fs::remove_dir_all(beside(&self.path, ".tmp"));

@@ -20,6 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) chunks: Vec<Arc<Chunk>>,
     pub(crate) memtable: Memtable,
     pub(crate) active_head: HeadId,
+    /// Points in the active head table.
+    pub(crate) active_points: u64,
     pub(crate) sealed_heads: Vec<HeadId>,
 }
 
@@ -33,15 +35,18 @@ pub(crate) fn load(connection: &Connection) -> Result<Loaded, StoreError> {
     }
     let mut heads = head::list(connection)?;
     let mut rows = Vec::new();
+    let mut active_points = 0;
     for head in &heads {
-        rows.extend(head::load(connection, *head)?);
+        let of_head = head::load(connection, *head)?;
+        active_points = of_head.len() as u64;
+        rows.extend(of_head);
     }
     let segment = Segment::from_rows(&rows);
     segment.stats().for_each(|(id, stats)| registry.record(id, &stats));
     let active_head = heads.pop().ok_or_else(|| StoreError::new("cannot read the store", "it has no head table"))?;
     let chunks: Vec<Arc<Chunk>> = chunks.into_iter().map(Arc::new).collect();
     let memtable = Memtable::default().with_segment(segment);
-    Ok(Loaded { registry, chunks, memtable, active_head, sealed_heads: heads })
+    Ok(Loaded { registry, chunks, memtable, active_head, active_points, sealed_heads: heads })
 }
 
 fn load_series(connection: &Connection) -> Result<Registry, StoreError> {

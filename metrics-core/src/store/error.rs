@@ -79,6 +79,23 @@ pub enum OpenError {
         /// Latest version that this program knows.
         known: u32,
     },
+    /// Points that were acknowledged are not there: the write-ahead log lost its end, or another file was put in the
+    /// store's place. Nothing was changed.
+    #[error(
+        "{} lacks {missing} points that were acknowledged: its write-ahead log was cut or damaged after they were \
+         written, or another file was put in its place. The files are left as they are: restore a backup, or remove {} \
+         to open what there is",
+        path.display(),
+        mark.display()
+    )]
+    Cut {
+        /// The store's file.
+        path: PathBuf,
+        /// How many points are missing at least.
+        missing: u64,
+        /// The file that says so.
+        mark: PathBuf,
+    },
     /// A DuckDB database, but not a metrics store.
     #[error("{} is a DuckDB database without a metrics store in it: give another file name", path.display())]
     Foreign {

@@ -93,6 +93,12 @@ pub(crate) fn drop_table(connection: &Connection, head: HeadId) -> Result<(), St
     connection.execute_batch(&format!("DROP TABLE {}", head_name(head))).during("cannot drop a head table")
 }
 
+/// How many points a head table holds.
+pub(crate) fn count(connection: &Connection, head: HeadId) -> Result<u64, StoreError> {
+    let sql = format!("SELECT count(*) FROM {}", head_name(head));
+    connection.query_row(&sql, [], |row| row.get(0)).during("cannot count the points of a head table")
+}
+
 /// Reads the points of a head table.
 pub(crate) fn load(connection: &Connection, head: HeadId) -> Result<Vec<Row>, StoreError> {
     let action = "cannot read a head table";

@@ -9,15 +9,18 @@ mod check;
 mod chunk;
 mod chunk_reader;
 mod chunk_writer;
+mod clock;
 mod compaction;
 mod connection;
 mod encoding;
 mod error;
 mod failure;
 mod head;
+mod mark;
 mod memtable;
 mod options;
 mod ownership;
+mod preimage;
 mod read_cache;
 mod registry;
 mod retention;
@@ -66,10 +69,13 @@ pub use sql::{MAX_SQL_BYTES, SqlError, SqlLimits};
 pub(crate) use transfer::whole_or_absent;
 
 use chunk_writer::Rollups;
+use clock::Clock;
 use error::During;
 pub(crate) use failure::Failure;
 use head::HeadId;
+use mark::{Mark, Noted, Torn};
 pub(crate) use ownership::beside;
+use preimage::Preimages;
 use read_cache::ReadCache;
 use snapshot::Current;
 
@@ -100,11 +106,17 @@ pub(crate) struct Commit {
 struct Heads {
     sealed: Vec<HeadId>,
     active: HeadId,
+    /// Points in the active one.
+    active_points: u64,
 }
 
 impl Heads {
     fn all(&self) -> Vec<HeadId> {
         self.sealed.iter().copied().chain([self.active]).collect()
+    }
+
+    fn noted(&self) -> Noted {
+        Noted { head: self.active, points: self.active_points }
     }
 }
 
@@ -127,6 +139,9 @@ pub(crate) struct Store {
     /// Held by whoever changes what is listed, from the transaction to the snapshot that shows it, and during
     /// checkpoints, which DuckDB refuses while another transaction writes. Never held while points are moved.
     gate: Mutex<()>,
+    pub(crate) clock: Clock,
+    mark: Mark,
+    preimages: Preimages,
     /// Dropped last: the next owner finds the database closed.
     _ownership: Ownership,
 }
@@ -139,12 +154,15 @@ impl Store {
         let path = target.as_deref().unwrap_or(path);
         let ownership = Ownership::take(path)?;
         let failed = |error| OpenError::store(path)(error);
-        let database = Database::open(path, &options).map_err(|error| refine_open_error(path, error))?;
-        let connection = database.connect().map_err(failed)?;
+        let (database, connection) = open_whole(path, &options)?;
         schema::migrate(&connection, path)?;
         let loaded = catalog::load(&connection).map_err(failed)?;
         let keys = catalog::load_keys(&connection).map_err(failed)?;
-        let heads = Heads { active: loaded.active_head, sealed: loaded.sealed_heads };
+        let heads =
+            Heads { active: loaded.active_head, active_points: loaded.active_points, sealed: loaded.sealed_heads };
+        let mark = Mark::begin(path, heads.noted());
+        let preimages = Preimages::of(path).during("cannot read the database").map_err(failed)?;
+        let clock = Clock::load(&connection, options.clock).map_err(failed)?;
         schema::ensure_points_view(&connection, &heads.all(), &loaded.chunks).map_err(failed)?;
         drop(connection);
         let store = Self {
@@ -158,6 +176,9 @@ impl Store {
             space: DiskSpace::of(path, options.min_free_disk_bytes),
             heads: Mutex::new(heads),
             gate: Mutex::new(()),
+            clock,
+            mark,
+            preimages,
             options,
             _ownership: ownership,
         };
@@ -196,8 +217,10 @@ impl Store {
         if seal {
             let sealed = heads.active;
             heads.sealed.push(sealed);
-            heads.active = target;
+            (heads.active, heads.active_points) = (target, 0);
         }
+        heads.active_points += commit.rows.len() as u64;
+        self.mark.note(heads.noted());
         drop(heads);
         let segment = Segment::from_rows(&commit.rows);
         let mut registry = self.registry.write();
@@ -361,10 +384,11 @@ impl Store {
     /// tables, DuckDB cannot: nothing is lost, and the next checkpoint does it.
     pub(crate) fn checkpoint(&self, connection: &Connection) -> Result<(), StoreError> {
         let _gate = self.gate.lock();
+        self.preimages.keep(connection)?;
         match connection.execute_batch("CHECKPOINT").during("cannot checkpoint") {
             Err(error) if error.is_busy() => {
                 tracing::debug!("the checkpoint is left to the next: a query is under way");
-                Ok(())
+                self.preimages.forget()
             }
             result => result,
         }
@@ -393,6 +417,47 @@ impl Store {
 /// The length of a file, 0 where there is none.
 fn length(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// Opens a database that holds all that was noted beside it. Where only the end of its log is torn, of which nobody was
+/// told, it is opened without that.
+fn open_whole(path: &Path, options: &Options) -> Result<(Database, Connection), OpenError> {
+    let failed = |error| OpenError::store(path)(error);
+    let noted = mark::read(path);
+    if preimage::put_back(path).during("cannot put blocks back").map_err(failed)? {
+        tracing::info!("a checkpoint was not finished: what it had written over is put back");
+    }
+    let open = || -> Result<(Database, Connection), StoreError> {
+        let database = Database::open(path, options)?;
+        let connection = database.connect()?;
+        Ok((database, connection))
+    };
+    let compared = |(database, connection): (Database, Connection)| match noted {
+        Some(noted) => noted.compare(&connection, path).map(|()| (database, connection)),
+        None => Ok((database, connection)),
+    };
+    let error = match open() {
+        Ok(opened) => return compared(opened),
+        Err(error) => error,
+    };
+    // Without a note nothing tells a torn end from a damaged middle.
+    let torn = noted.map_or(Ok(None), |_| Torn::cut(path, &error));
+    let torn = torn.map_err(|error| failed(StoreError::new("cannot set the torn end of the log aside", error)))?;
+    let Some(torn) = torn else { return Err(refine_open_error(path, error)) };
+    match open().map_err(failed).and_then(compared) {
+        Ok(opened) => {
+            torn.tell();
+            Ok(opened)
+        }
+        Err(OpenError::Store { .. }) => {
+            torn.put_back();
+            Err(refine_open_error(path, error))
+        }
+        Err(error) => {
+            torn.put_back();
+            Err(error)
+        }
+    }
 }
 
 /// The open errors of DuckDB that mean something to a user.

@@ -61,7 +61,8 @@ pub struct Options {
     pub max_promql_values: usize,
     /// What is dropped when, first matching rule first. Default: none, everything is kept.
     pub retention: Vec<RetentionRule>,
-    /// What time it is, for retention and for the age of idempotency keys. Default: the machine's clock.
+    /// What time it is, for retention and for the age of idempotency keys; a leap ahead by more than a week is not
+    /// believed at once, see [`Engine::apply_retention`](crate::Engine::apply_retention). Default: the machine's clock.
     pub clock: fn() -> Timestamp,
     /// Points up to which a quantile is computed from every one of them; over it (or where retention dropped
     /// them) sketches answer. Default 2,000,000.

@@ -132,9 +132,14 @@ impl FromStr for RetentionRule {
 impl Store {
     /// Drops what the rules no longer keep. Works chunk by chunk: a chunk that holds metrics of several rules, or
     /// whole days on both sides of a cutoff, is written anew as several first; then whole tables are dropped.
-    pub(crate) fn retain(&self, connection: &Connection, now: i64) -> Result<(), StoreError> {
+    pub(crate) fn retain(&self, connection: &Connection) -> Result<(), StoreError> {
         if self.options.retention.is_empty() {
             return Ok(());
+        }
+        let now = self.clock.now();
+        {
+            let _gate = self.gate.lock();
+            self.clock.store(connection, now)?;
         }
         let chunks = Arc::clone(&self.snapshot().chunks);
         for chunk in chunks.iter() {
@@ -151,6 +156,8 @@ impl Store {
                 kept.extend(self.retain_class(connection, chunk, class, now, of_class)?);
             }
             self.publish(connection, std::slice::from_ref(chunk), kept, false, true)?;
+            // Many chunks take long: writers must not wait for all of them once their memtable is full.
+            self.flush_sealed(connection)?;
         }
         Ok(())
     }

@@ -146,7 +146,7 @@ impl Committer {
                 };
                 group.commit.rows.extend(job.batch.samples().iter().map(row));
                 if let Some(key) = job.key {
-                    let at = (self.store.options.clock)().micros();
+                    let at = self.store.clock.now();
                     group.commit.keys.push(StoredKey { key: key.as_str().to_owned(), points, at });
                     group.new_keys.insert(key, points);
                 }
@@ -299,7 +299,7 @@ impl Committer {
         }
         if commits.is_multiple_of(COMMITS_PER_KEY_LOOK) {
             let lifetime = i64::try_from(self.store.options.key_lifetime.as_micros()).unwrap_or(i64::MAX);
-            let before = (self.store.options.clock)().micros().saturating_sub(lifetime);
+            let before = self.store.clock.now().saturating_sub(lifetime);
             if self.keys.expire(before) {
                 self.maintenance.expire_keys(before);
             }

@@ -137,7 +137,7 @@ impl Maintenance {
         if asked.checkpoint {
             store.checkpoint(connection)?;
         }
-        store.retain(connection, (store.options.clock)().micros())?;
+        store.retain(connection)?;
         while !self.state.lock().stop && store.merge_once(connection)? {
             store.flush_sealed(connection)?;
         }

@@ -3,6 +3,7 @@
 mod backups;
 mod calendar;
 mod compare;
+mod damage;
 mod durability;
 mod ledger;
 mod life;

@@ -37,11 +37,32 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     order.acknowledged = store.acknowledged_points();
     let mut parts = vec![("every 201 is sent after a sync that covers the log".to_owned(), order)];
     parts.extend(images(context, &store, &events, &answers)?);
+    parts.push((
+        "null control: the same without the log's syncs loses points".to_owned(),
+        unsynced(context, &store, &events, &answers)?,
+    ));
     Ok(parts)
 }
 
 /// For each client's port its posts in the order of their acknowledgements.
 type Answers = HashMap<u16, Vec<u64>>;
+
+/// What the same server would have left had it never synced its log: if this test finds nothing lost then, it proves
+/// nothing.
+fn unsynced(context: &Context, store: &Store, events: &[Event], answers: &Answers) -> anyhow::Result<Tally> {
+    let is_log = |path: &str| path.ends_with(".wal");
+    let synced = |event: &&Event| !matches!(event, Event::SyncBegins { path, .. } | Event::SyncEnds { path, .. } if is_log(path));
+    let events: Vec<Event> = events.iter().filter(synced).cloned().collect();
+    let found = images(&Context { quick: true, ..context.clone() }, store, &events, answers)?;
+    let mut tally = Tally::default();
+    let lost: u64 = found.iter().map(|(_, tally)| tally.findings.lost).sum();
+    tally.faults = found.iter().map(|(_, tally)| tally.faults).sum();
+    if lost == 0 {
+        tally.fail("a server that never syncs its log was not told from one that does");
+    }
+    tally.note(format!("{lost} acknowledged points were found lost, as they must be"));
+    Ok(tally)
+}
 
 /// Lets a recorded server be written to. Gives what it did, and what it acknowledged.
 fn record(store: &Store) -> anyhow::Result<(Vec<Event>, Answers)> {

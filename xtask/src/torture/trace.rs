@@ -69,7 +69,7 @@ struct Reader<'a> {
     events: Vec<Event>,
     /// Syncs that have begun, by thread.
     begun: HashMap<String, (String, u64)>,
-    /// What was printed of opens that have begun, by thread.
+    /// What was printed of opens and seeks that have begun, by thread: their results are wanted.
     opening: HashMap<String, String>,
     /// Where the next write of a descriptor goes; none where it goes to the end.
     places: HashMap<String, Option<u64>>,
@@ -86,14 +86,15 @@ impl Reader<'_> {
             } else if let Some(begun) = self.opening.remove(thread)
                 && let Some((_, ended)) = rest.split_once("resumed>")
             {
-                return self.line(thread, &format!("openat({begun}{ended}"));
+                return self.line(thread, &format!("{begun}{ended}"));
             }
             return Ok(());
         }
         let Some((name, rest)) = line.split_once('(') else { return Ok(()) };
         let unfinished = rest.ends_with("<unfinished ...>");
-        if unfinished && name == "openat" {
-            self.opening.insert(thread.to_owned(), rest.trim_end_matches("<unfinished ...>").to_owned());
+        if unfinished && matches!(name, "openat" | "lseek") {
+            let begun = rest.trim_end_matches("<unfinished ...>");
+            self.opening.insert(thread.to_owned(), format!("{name}({begun}"));
             return Ok(());
         }
         let failed = rest.rsplit_once(" = ").is_some_and(|(_, value)| value.starts_with('-'));
