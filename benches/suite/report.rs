@@ -1,7 +1,11 @@
 //! Tables of what was measured, in Markdown.
 
 use std::fmt::Write;
+use std::path::Path;
 
+use anyhow::{Context, Result};
+
+use crate::aims;
 use crate::reading::{CLIENTS, QueryRecord};
 use crate::systems::{Programs, Question, System};
 use crate::units::Measured;
@@ -48,11 +52,38 @@ pub(crate) fn tables(machine: &Machine, measured: &Measured) -> String {
         line(&mut out, &format!("{}: `{version}`.", system.name()));
     }
     line(&mut out, &format!("All parts together took {:.0} minutes.", measured.took_s / 60.0));
+    aims(&mut out, measured);
     loads(&mut out, measured);
     questions(&mut out, measured);
     posts(&mut out, measured);
     sizes(&mut out, measured);
     out
+}
+
+/// Lines between which [`put_into`] puts.
+const MARKS: [&str; 2] = ["<!-- suite -->\n", "<!-- /suite -->"];
+
+/// Replaces what stands between the marks of a file.
+pub(crate) fn put_into(path: &Path, tables: &str) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let missing = || format!("{} has no lines {} and {}", path.display(), MARKS[0].trim_end(), MARKS[1]);
+    let (before, rest) = text.split_once(MARKS[0]).with_context(missing)?;
+    let (_, after) = rest.split_once(MARKS[1]).with_context(missing)?;
+    let plots: String = plots().map(|(name, title)| format!("\n![{title}](plots/{name}.svg)\n")).collect();
+    std::fs::write(path, [before, MARKS[0], "\n", tables, &plots, "\n", MARKS[1], after].concat())?;
+    Ok(())
+}
+
+/// The plots that a whole run draws.
+fn plots() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [
+        ("loading", "Samples per CPU second of each server and format"),
+        ("growth-points-questions", "Answers against samples"),
+        ("growth-points-cost", "Cost against samples"),
+        ("growth-series-questions", "Answers against series"),
+        ("growth-series-cost", "Cost against series"),
+    ]
+    .into_iter()
 }
 
 fn duckdb_version() -> String {
@@ -86,6 +117,14 @@ fn number(value: f64, digits: usize) -> String {
 
 fn millions(value: f64) -> String {
     number(value / 1e6, 2)
+}
+
+fn aims(out: &mut String, measured: &Measured) {
+    heading(out, "Aims", &["what", "wanted", "measured", "met"]);
+    for aim in aims::all(measured) {
+        let is_met = if aim.is_met { "yes" } else { "no" };
+        row(out, &[aim.what, aim.wanted, aim.measured, is_met.to_owned()]);
+    }
 }
 
 fn loads(out: &mut String, measured: &Measured) {
