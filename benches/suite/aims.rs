@@ -47,11 +47,17 @@ pub(crate) fn all(measured: &Measured) -> Vec<Aim> {
     posts(measured, &mut aims);
     questions(measured, &mut aims);
     for MemoryRecord { series, peak_mib, .. } in measured.memory.iter().filter(|memory| is_ours(memory.system)) {
-        aims.push(at_most(format!("peak memory while points of {series} series are loaded"), MEMORY_MIB, *peak_mib, "MiB"));
+        aims.push(at_most(
+            format!("peak memory while points of {series} series are loaded"),
+            MEMORY_MIB,
+            *peak_mib,
+            "MiB",
+        ));
     }
     for start in measured.starts.iter().filter(|start| is_ours(start.system)) {
         let before = if start.after_kill { "killed" } else { "ended" };
-        let what = format!("first answer of a store of {} M samples whose server was {before}", start.samples / 1_000_000);
+        let what =
+            format!("first answer of a store of {} M samples whose server was {before}", start.samples / 1_000_000);
         aims.push(at_most(what, START_S, start.answered_s, "s"));
     }
     aims

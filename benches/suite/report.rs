@@ -56,7 +56,9 @@ pub(crate) fn tables(machine: &Machine, measured: &Measured) -> String {
     loads(&mut out, measured);
     questions(&mut out, measured);
     posts(&mut out, measured);
-    sizes(&mut out, measured);
+    memory(&mut out, measured);
+    starts(&mut out, measured);
+    growth(&mut out, measured);
     out
 }
 
@@ -120,14 +122,21 @@ fn millions(value: f64) -> String {
 }
 
 fn aims(out: &mut String, measured: &Measured) {
+    let aims = aims::all(measured);
+    if aims.is_empty() {
+        return;
+    }
     heading(out, "Aims", &["what", "wanted", "measured", "met"]);
-    for aim in aims::all(measured) {
+    for aim in aims {
         let is_met = if aim.is_met { "yes" } else { "no" };
         row(out, &[aim.what, aim.wanted, aim.measured, is_met.to_owned()]);
     }
 }
 
 fn loads(out: &mut String, measured: &Measured) {
+    if measured.loads.is_empty() {
+        return;
+    }
     let columns = [
         "samples",
         "server",
@@ -175,7 +184,8 @@ fn questions(out: &mut String, measured: &Measured) {
         };
         measured.queries.iter().find(is)
     };
-    for writes in [false, true] {
+    let rounds = [false, true].into_iter().filter(|_| !systems.is_empty());
+    for writes in rounds {
         for clients in CLIENTS {
             let mut columns = vec!["question".to_owned(), "aim, ms".to_owned()];
             for system in &systems {
@@ -209,6 +219,9 @@ fn questions(out: &mut String, measured: &Measured) {
 }
 
 fn posts(out: &mut String, measured: &Measured) {
+    if measured.posts.is_empty() {
+        return;
+    }
     let columns = ["what", "server", "clients", "per second", "ms p50", "ms p99", "server CPU us each"];
     heading(out, "One point at a time", &columns);
     for post in &measured.posts {
@@ -227,7 +240,10 @@ fn posts(out: &mut String, measured: &Measured) {
     }
 }
 
-fn sizes(out: &mut String, measured: &Measured) {
+fn memory(out: &mut String, measured: &Measured) {
+    if measured.memory.is_empty() {
+        return;
+    }
     let columns = ["server", "series", "samples", "peak MiB", "MiB afterwards", "M samples per CPU second"];
     heading(out, "Memory while points of many series are loaded", &columns);
     for memory in &measured.memory {
@@ -243,12 +259,24 @@ fn sizes(out: &mut String, measured: &Measured) {
             ],
         );
     }
+}
+
+fn starts(out: &mut String, measured: &Measured) {
+    if measured.starts.is_empty() {
+        return;
+    }
     heading(out, "Start of a full store", &["server", "samples", "before", "ready, s", "Q1 answered, s"]);
     for start in &measured.starts {
         let before = if start.after_kill { "killed" } else { "ended" };
         let samples = millions(start.samples as f64) + " M";
         let times = [number(start.ready_s, 2), number(start.answered_s, 2)];
         row(out, &[&[start.system.name().to_owned(), samples, before.to_owned()][..], &times].concat());
+    }
+}
+
+fn growth(out: &mut String, measured: &Measured) {
+    if measured.growth.is_empty() {
+        return;
     }
     let mut columns = vec!["samples", "series", "CPU us a sample", "bytes a sample, all files", "MiB", "start, s"];
     columns.extend(["Q1 ms", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7"]);
