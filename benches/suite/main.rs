@@ -4,6 +4,7 @@
 //! kept in the output folder part by part: a run that was stopped goes on where it was, and `--only` takes parts by the
 //! beginnings of their names.
 
+mod aims;
 mod bodies;
 mod http;
 mod load;
@@ -57,6 +58,10 @@ struct Arguments {
     /// Where results go, and are looked for.
     #[arg(long, default_value = "suite-results")]
     out: PathBuf,
+    /// A Markdown file whose part between the lines `<!-- suite -->` and `<!-- /suite -->` is replaced by the tables; the
+    /// plots go into a folder `plots` beside it.
+    #[arg(long)]
+    into: Option<PathBuf>,
     /// Where servers keep their files while they are measured; by default beside the results.
     #[arg(long)]
     work: Option<PathBuf>,
@@ -111,8 +116,15 @@ fn main() -> Result<()> {
     }
     let measured = Measured::read_all(&arguments.out)?;
     let machine = Machine::look(&programs);
-    std::fs::write(arguments.out.join("tables.md"), report::tables(&machine, &measured))?;
+    let tables = report::tables(&machine, &measured);
+    std::fs::write(arguments.out.join("tables.md"), &tables)?;
     plots::draw(&arguments.out, &measured)?;
+    if let Some(into) = &arguments.into {
+        report::put_into(into, &tables)?;
+        let plots = into.with_file_name("plots");
+        std::fs::create_dir_all(&plots)?;
+        plots::draw(&plots, &measured)?;
+    }
     println!("tables and plots: {}", arguments.out.display());
     Ok(())
 }

@@ -75,7 +75,7 @@ fn lines(path: &Path, title: &str, axis: &str, curves: &[Curve]) -> Result<()> {
         .margin(12)
         .x_label_area_size(38)
         .y_label_area_size(56)
-        .build_cartesian_2d((left..right * 1.05).log_scale(), (low / 2.0..high * 30.0).log_scale())
+        .build_cartesian_2d((left..right * 1.05).log_scale(), (low / 2.0..high * 400.0).log_scale())
         .map_err(|error| failed(&error))?;
     let short = |value: &f64| {
         if *value >= 1e6 {

@@ -1,7 +1,11 @@
 //! Tables of what was measured, in Markdown.
 
 use std::fmt::Write;
+use std::path::Path;
 
+use anyhow::{Context, Result};
+
+use crate::aims;
 use crate::reading::{CLIENTS, QueryRecord};
 use crate::systems::{Programs, Question, System};
 use crate::units::Measured;
@@ -48,11 +52,40 @@ pub(crate) fn tables(machine: &Machine, measured: &Measured) -> String {
         line(&mut out, &format!("{}: `{version}`.", system.name()));
     }
     line(&mut out, &format!("All parts together took {:.0} minutes.", measured.took_s / 60.0));
+    aims(&mut out, measured);
     loads(&mut out, measured);
     questions(&mut out, measured);
     posts(&mut out, measured);
-    sizes(&mut out, measured);
+    memory(&mut out, measured);
+    starts(&mut out, measured);
+    growth(&mut out, measured);
     out
+}
+
+/// Lines between which [`put_into`] puts.
+const MARKS: [&str; 2] = ["<!-- suite -->\n", "<!-- /suite -->"];
+
+/// Replaces what stands between the marks of a file.
+pub(crate) fn put_into(path: &Path, tables: &str) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let missing = || format!("{} has no lines {} and {}", path.display(), MARKS[0].trim_end(), MARKS[1]);
+    let (before, rest) = text.split_once(MARKS[0]).with_context(missing)?;
+    let (_, after) = rest.split_once(MARKS[1]).with_context(missing)?;
+    let plots: String = plots().map(|(name, title)| format!("\n![{title}](plots/{name}.svg)\n")).collect();
+    std::fs::write(path, [before, MARKS[0], "\n", tables, &plots, "\n", MARKS[1], after].concat())?;
+    Ok(())
+}
+
+/// The plots that a whole run draws.
+fn plots() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [
+        ("loading", "Samples per CPU second of each server and format"),
+        ("growth-points-questions", "Answers against samples"),
+        ("growth-points-cost", "Cost against samples"),
+        ("growth-series-questions", "Answers against series"),
+        ("growth-series-cost", "Cost against series"),
+    ]
+    .into_iter()
 }
 
 fn duckdb_version() -> String {
@@ -88,7 +121,22 @@ fn millions(value: f64) -> String {
     number(value / 1e6, 2)
 }
 
+fn aims(out: &mut String, measured: &Measured) {
+    let aims = aims::all(measured);
+    if aims.is_empty() {
+        return;
+    }
+    heading(out, "Aims", &["what", "wanted", "measured", "met"]);
+    for aim in aims {
+        let is_met = if aim.is_met { "yes" } else { "no" };
+        row(out, &[aim.what, aim.wanted, aim.measured, is_met.to_owned()]);
+    }
+}
+
 fn loads(out: &mut String, measured: &Measured) {
+    if measured.loads.is_empty() {
+        return;
+    }
     let columns = [
         "samples",
         "server",
@@ -136,7 +184,8 @@ fn questions(out: &mut String, measured: &Measured) {
         };
         measured.queries.iter().find(is)
     };
-    for writes in [false, true] {
+    let rounds = [false, true].into_iter().filter(|_| !systems.is_empty());
+    for writes in rounds {
         for clients in CLIENTS {
             let mut columns = vec!["question".to_owned(), "aim, ms".to_owned()];
             for system in &systems {
@@ -170,6 +219,9 @@ fn questions(out: &mut String, measured: &Measured) {
 }
 
 fn posts(out: &mut String, measured: &Measured) {
+    if measured.posts.is_empty() {
+        return;
+    }
     let columns = ["what", "server", "clients", "per second", "ms p50", "ms p99", "server CPU us each"];
     heading(out, "One point at a time", &columns);
     for post in &measured.posts {
@@ -188,7 +240,10 @@ fn posts(out: &mut String, measured: &Measured) {
     }
 }
 
-fn sizes(out: &mut String, measured: &Measured) {
+fn memory(out: &mut String, measured: &Measured) {
+    if measured.memory.is_empty() {
+        return;
+    }
     let columns = ["server", "series", "samples", "peak MiB", "MiB afterwards", "M samples per CPU second"];
     heading(out, "Memory while points of many series are loaded", &columns);
     for memory in &measured.memory {
@@ -204,12 +259,24 @@ fn sizes(out: &mut String, measured: &Measured) {
             ],
         );
     }
+}
+
+fn starts(out: &mut String, measured: &Measured) {
+    if measured.starts.is_empty() {
+        return;
+    }
     heading(out, "Start of a full store", &["server", "samples", "before", "ready, s", "Q1 answered, s"]);
     for start in &measured.starts {
         let before = if start.after_kill { "killed" } else { "ended" };
         let samples = millions(start.samples as f64) + " M";
         let times = [number(start.ready_s, 2), number(start.answered_s, 2)];
         row(out, &[&[start.system.name().to_owned(), samples, before.to_owned()][..], &times].concat());
+    }
+}
+
+fn growth(out: &mut String, measured: &Measured) {
+    if measured.growth.is_empty() {
+        return;
     }
     let mut columns = vec!["samples", "series", "CPU us a sample", "bytes a sample, all files", "MiB", "start, s"];
     columns.extend(["Q1 ms", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7"]);
