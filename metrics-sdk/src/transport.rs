@@ -154,9 +154,7 @@ impl Transport {
     fn lost(&self, error: &legacy::Error) -> ClientError {
         let cause = root(error);
         let (url, mut reason) = (self.url.clone(), cause.to_string());
-        // What a system's error wraps is not among its causes.
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(rustls::Error::InvalidCertificate(why)) = inner.and_then(|inner| inner.downcast_ref()) {
+        if let Some(rustls::Error::InvalidCertificate(why)) = unwrapped(cause).downcast_ref() {
             reason.push_str(tls::advice(why));
         }
         if error.is_connect() {
@@ -184,6 +182,15 @@ fn root<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
         cause = inner;
     }
     cause
+}
+
+/// What a system's error wraps, which is not among its causes.
+fn unwrapped<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    let mut inner = error;
+    while let Some(wrapped) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        inner = wrapped;
+    }
+    inner
 }
 
 /// The body of every refusal; more fields may stand in it.
