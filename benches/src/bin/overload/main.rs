@@ -77,7 +77,7 @@ impl Server {
     fn memory_mib(&self, field: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
-        let kib: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+        let kib: u64 = line.split_whitespace().next().context("no number")?.parse()?;
         Ok(kib >> 10)
     }
 }
