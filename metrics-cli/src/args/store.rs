@@ -191,7 +191,5 @@ mod tests {
         let counts = ["max_series", "head_points", "max_points_per_query"].map(named);
         assert_eq!((named("temp_limit"), named("min_free_disk")), (usual.temp_limit_bytes, usual.min_free_disk_bytes));
         assert_eq!(counts, [usual.max_series, usual.head_points, usual.max_raw_rows].map(|count| count as u64));
-        let spill = format!("at most {}GiB", usual.temp_limit_bytes >> 30);
-        assert!(help("temp_directory").contains(&spill), "{}", help("temp_directory"));
     }
 }

@@ -171,7 +171,7 @@ fn a_wrong_file_is_refused_with_the_line_and_what_would_be_right() {
         ("# x\nlisten = \"127.0.0.1:1\"\n", "metrics.toml:2: \"listen\" is an option of serve: write it under [serve]"),
         ("therads = 2\n", "metrics.toml:1: no option is called \"therads\": did you mean \"threads\"?"),
         ("[serve]\nlisten = 8080\n", "metrics.toml:2: listen = 8080: invalid socket address syntax"),
-        ("[serve]\nmax-streams = 0\n", "metrics.toml:2: max-streams = 0: 0 is not in 1..=65535"),
+        ("[serve]\nmax-streams = 0\n", "metrics.toml:2: max-streams = 0: a whole number from 1 on is required"),
         ("[serve]\nsimulate = \"yes\"\n", "metrics.toml:2: simulate = \"yes\": use true or false, without quotes"),
         ("threads = [2]\n", "metrics.toml:1: threads = [2]: one value is required, not a list"),
         ("log-format = \"xml\"\n", "metrics.toml:1: log-format = \"xml\": use text or json"),
