@@ -70,13 +70,22 @@ impl Programs {
         self.path(system).is_file()
     }
 
-    /// What the program says of its version, in one line.
+    /// What the program says of its version, in one line; of one that says nothing, what Debian says of its package.
     pub(crate) fn version(&self, system: System) -> String {
-        let output = Command::new(self.path(system)).arg("--version").output();
-        let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        text.lines().find(|line| line.contains(char::is_numeric)).unwrap_or("unknown").trim().to_owned()
+        let path = self.path(system);
+        let package = path.file_name().unwrap_or_default();
+        let said = first_line(Command::new(path).arg("--version"));
+        let said = said.or_else(|| first_line(Command::new("dpkg-query").args(["-W", "-f=${Version}"]).arg(package)));
+        said.unwrap_or_else(|| "unknown".into())
     }
+}
+
+/// The first line with a number that a program writes.
+fn first_line(command: &mut Command) -> Option<String> {
+    let output = command.output().ok()?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    Some(text.lines().find(|line| line.contains(char::is_numeric))?.trim().to_owned())
 }
 
 /// A started server.
