@@ -10,6 +10,7 @@ use super::values::{expiry, scopes};
 
 /// What `serve` takes about its clients.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Access")]
 pub(crate) struct AccessArgs {
     /// Ask every client for a token of this file, made by `metrics-cli token create`; read again at SIGHUP
     #[arg(long, value_name = "FILE")]

@@ -34,6 +34,7 @@ pub(super) struct Noted {
 #[derive(Debug)]
 pub(super) struct Mark {
     file: Mutex<Option<File>>,
+    path: PathBuf,
 }
 
 /// Where a store's note stands.
@@ -90,7 +91,16 @@ impl Mark {
             Ok(file)
         };
         let file = begin().map_err(|error| told(&error)).ok();
-        Self { file: Mutex::new(file) }
+        Self { file: Mutex::new(file), path: path_of(store) }
+    }
+
+    /// Takes the note away: the store is closed, and nothing is left in its log that could be lost.
+    pub(super) fn end(&self) {
+        if self.file.lock().take().is_some()
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::debug!(%error, "the note of what was acknowledged last stays");
+        }
     }
 
     /// Notes a commit that is on the disk.

@@ -375,9 +375,15 @@ impl Store {
         self.read_cache.bytes()
     }
 
-    /// The last act of an owner: everything in the file, nothing in the log.
+    /// The last act of an owner: everything in the file, nothing in the log, and nothing beside the file that another
+    /// file in its place would be compared with.
     pub(crate) fn settle(&self) -> Result<(), StoreError> {
-        self.checkpoint(&self.database.connect()?)
+        self.checkpoint(&self.database.connect()?)?;
+        if self.wal_bytes() == 0 {
+            self.mark.end();
+            self.preimages.end();
+        }
+        Ok(())
     }
 
     /// Moves the write-ahead log into the file. Where a query is under way that began before the last change of

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::connection::Connection;
 use super::error::{During, StoreError};
@@ -31,6 +31,7 @@ const MOST_BYTES: usize = 256 << 20;
 pub(super) struct Preimages {
     /// Open as long as the database is: closing a descriptor of its file would take DuckDB's own lock off it.
     database: Mutex<File>,
+    copies: Mutex<File>,
     path: PathBuf,
 }
 
@@ -58,7 +59,9 @@ fn read_at(file: &mut File, at: u64, length: usize) -> io::Result<Vec<u8>> {
 impl Preimages {
     /// Of an open database.
     pub(super) fn of(store: &Path) -> io::Result<Self> {
-        Ok(Self { database: Mutex::new(File::open(store)?), path: path_of(store) })
+        let path = path_of(store);
+        let copies = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
+        Ok(Self { database: Mutex::new(File::open(store)?), copies: Mutex::new(copies), path })
     }
 
     /// Copies the blocks that the next checkpoint may write over. On the disk when this returns.
@@ -89,16 +92,30 @@ impl Preimages {
             body.extend(read_at(&mut database, place(id), block_bytes as usize)?);
         }
         drop(database);
-        let mut file = File::create(&self.path)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&u64::from(crc32fast::hash(&body)).to_le_bytes())?;
-        file.write_all(&body)?;
-        file.sync_all()
+        let mut copies = self.emptied()?;
+        copies.write_all(MAGIC)?;
+        copies.write_all(&u64::from(crc32fast::hash(&body)).to_le_bytes())?;
+        copies.write_all(&body)?;
+        copies.sync_all()
+    }
+
+    fn emptied(&self) -> io::Result<MutexGuard<'_, File>> {
+        let mut copies = self.copies.lock();
+        copies.set_len(0)?;
+        copies.rewind()?;
+        Ok(copies)
     }
 
     /// Forgets the copies: no checkpoint was made. Other blocks may take these places now.
     pub(super) fn forget(&self) -> Result<(), StoreError> {
-        File::create(&self.path).and_then(|file| file.sync_all()).during("cannot forget what was copied")
+        self.emptied().and_then(|copies| copies.sync_all()).during("cannot forget what was copied")
+    }
+
+    /// Takes the file of the copies away: the store is closed, and its last checkpoint done.
+    pub(super) fn end(&self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the copies of the last checkpoint stay");
+        }
     }
 }
 
