@@ -1,4 +1,4 @@
-# The server in an image of its own: docker build --file packaging/Dockerfile --tag metrics .
+# The server in an image of its own: docker build --tag metrics .
 # Compiling DuckDB takes half an hour on two cores the first time; the cache mounts keep it.
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
