@@ -21,10 +21,10 @@ export class Lock {
     return !this.root.hidden;
   }
 
-  /** Asks for a token, and says why. */
+  /** Asks for a token, and says what was wrong with the one before; "" where there was none. */
   shut(message) {
-    this.#message.textContent = message;
     if (this.isShut) return;
+    this.#message.textContent = message;
     if (this.root.childElementCount === 0) this.#fill();
     this.root.hidden = false;
     this.#field.focus();

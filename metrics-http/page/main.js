@@ -233,10 +233,10 @@ class App {
     for (const panel of this.panels) panel.loop.wake();
   }
 
-  /** Asks for a token in place of everything; one that was not good is forgotten. */
+  /** Asks for a token in place of everything; one that was not good is forgotten, and told why. */
   shut(message) {
+    this.#lock.shut(hasToken() ? message : "");
     forgetToken();
-    this.#lock.shut(message);
     this.showStore();
   }
 
