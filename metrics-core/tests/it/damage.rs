@@ -23,7 +23,10 @@ fn killed(path: &Path) -> u64 {
     }
     writer.kill(&mut ledger);
     // `cargo test --test it` leaves an example as it was built before the store changed.
-    assert!(beside(path, ".mark").exists(), "crash_writer is of an older store: run cargo build --example crash_writer");
+    assert!(
+        beside(path, ".mark").exists(),
+        "crash_writer is of an older store: run cargo build --example crash_writer"
+    );
     ledger.acknowledged as u64
 }
 

@@ -69,6 +69,9 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
             context.kills,
             store.acknowledged_points()
         ));
+        if !sound && context.until_found {
+            break;
+        }
         if sound {
             std::fs::remove_dir_all(store.path().parent().unwrap_or(&context.folder))?;
         }
