@@ -18,6 +18,9 @@ pub(crate) struct BinaryArgs {
     /// Build with the system's DuckDB instead of the bundled one
     #[arg(long)]
     pub(crate) no_default_features: bool,
+    /// Where cargo builds [default: where it always does]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) target_dir: Option<PathBuf>,
 }
 
 /// The folder of the workspace that this program was built from.
@@ -40,6 +43,10 @@ impl BinaryArgs {
         command.current_dir(checkout).args(["build", "--workspace", "--bins", "--message-format=json"]);
         command.args((!self.dev).then_some("--release"));
         command.args(self.no_default_features.then_some("--no-default-features"));
+        // A copy of the checkout is built where this one is: what both use, DuckDB above all, is there.
+        let usual = || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+        let target = self.target_dir.clone().unwrap_or_else(usual);
+        command.arg("--target-dir").arg(std::path::absolute(target)?);
         let output = command.stderr(Stdio::inherit()).output().context("cargo cannot be started")?;
         if !output.status.success() {
             bail!("{} does not build", checkout.display());

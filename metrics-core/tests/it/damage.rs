@@ -22,6 +22,11 @@ fn killed(path: &Path) -> u64 {
         ledger.note(&writer.line());
     }
     writer.kill(&mut ledger);
+    // `cargo test --test it` leaves an example as it was built before the store changed.
+    assert!(
+        beside(path, ".mark").exists(),
+        "crash_writer is of an older store: run cargo build --example crash_writer"
+    );
     ledger.acknowledged as u64
 }
 

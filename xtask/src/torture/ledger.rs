@@ -43,11 +43,16 @@ impl Ledger {
 
     /// A post of new points, at least so many, that is about to be sent.
     pub(crate) fn open(&mut self, least: u64) -> Post {
-        let first = self.posts.last_key_value().map_or(0, |(first, post)| first + post.count);
+        let first = self.next();
         let count = least.next_multiple_of(STRIDE);
         let post = Post { first, count, fate: Fate::Open, acknowledged: false };
         self.posts.insert(first, post);
         post
+    }
+
+    /// The number of the next post's first point.
+    pub(crate) fn next(&self) -> u64 {
+        self.posts.last_key_value().map_or(0, |(first, post)| first + post.count)
     }
 
     /// A post is about to be sent again: it may appear, if it was not there.

@@ -13,6 +13,7 @@ mod namespace;
 mod phases;
 mod points;
 mod power;
+mod prove;
 mod report;
 mod space;
 mod stop;
@@ -49,6 +50,9 @@ pub(crate) struct Args {
     /// A part of every scenario that ends within ten minutes, for every change
     #[arg(long)]
     quick: bool,
+    /// Instead: build servers that are broken on purpose, and see that each is found out
+    #[arg(long, conflicts_with_all = ["only", "quick", "kills"])]
+    prove: bool,
     /// Where the report goes too
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -81,6 +85,8 @@ pub(crate) struct Context {
     pub(crate) folder: PathBuf,
     pub(crate) quick: bool,
     pub(crate) kills: u64,
+    /// Whether one finding is enough.
+    pub(crate) until_found: bool,
     pub(crate) seed: u64,
 }
 
@@ -91,8 +97,10 @@ impl Context {
     }
 }
 
-/// A scenario: its name, and how it is run. It gives a tally for each of its parts.
-type Scenario = (&'static str, fn(&Context) -> anyhow::Result<Vec<(String, Tally)>>);
+/// How a scenario is run: it gives a tally for each of its parts.
+type Run = fn(&Context) -> anyhow::Result<Vec<(String, Tally)>>;
+/// A scenario: its name, and how it is run.
+type Scenario = (&'static str, Run);
 
 const SCENARIOS: [Scenario; 8] = [
     ("kills", kills::run),
@@ -115,6 +123,9 @@ fn scenario_name(text: &str) -> Result<String, String> {
 
 /// Runs the command; true when nothing was lost and nothing failed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
+    if args.prove {
+        return prove(args);
+    }
     let program = args.binary.find()?;
     if !namespace::is_inside() {
         if let Some(passed) = namespace::enter(&args.again(&program))? {
@@ -132,6 +143,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
             folder: folder.path().join(name),
             quick: args.quick,
             kills: args.kills.unwrap_or(usual_kills),
+            until_found: false,
             seed: args.seed,
         };
         std::fs::create_dir_all(&context.folder)?;
@@ -146,11 +158,27 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     if !passed {
         say(format_args!("what is left of the stores: {}", folder.keep().display()));
     }
-    let title = format!("Torture, seed {}: {}", args.seed, if passed { "passed" } else { "FAILED" });
-    let report = report::markdown(&title, &tallies);
+    tell(args, "Torture", &tallies)?;
+    Ok(passed)
+}
+
+/// Sees that servers which are broken on purpose are found out; true when all are.
+fn prove(args: &Args) -> anyhow::Result<bool> {
+    prove::is_possible(&args.binary)?;
+    let folder = tempfile::Builder::new().prefix("torture-").tempdir()?;
+    let tallies = prove::run(&args.binary, folder.path(), args.seed)?;
+    tell(args, "Servers broken on purpose", &tallies)?;
+    Ok(tallies.iter().all(|(_, tally)| tally.passed()))
+}
+
+/// Prints the report, and writes it where it is wanted.
+fn tell(args: &Args, what: &str, tallies: &[(String, Tally)]) -> anyhow::Result<()> {
+    let passed = tallies.iter().all(|(_, tally)| tally.passed());
+    let title = format!("{what}, seed {}: {}", args.seed, if passed { "passed" } else { "FAILED" });
+    let report = report::markdown(&title, tallies);
     if let Some(out) = &args.out {
         std::fs::write(out, &report).with_context(|| format!("cannot write {}", out.display()))?;
     }
     std::io::Write::write_all(&mut std::io::stdout(), report.as_bytes())?;
-    Ok(passed)
+    Ok(())
 }

@@ -186,7 +186,7 @@ fn delete(store: &Store, random: &mut StdRng) -> anyhow::Result<u64> {
         let lines: String = (0..200).map(|i| format!("scratch value={i} {}\n", 1_704_067_200 + at * 100 + i)).collect();
         let answer = connection.post("/write?precision=s", "text/plain", None, &lines)?;
         anyhow::ensure!(answer.status == 204, "lines were answered {}: {}", answer.status, answer.body);
-        store.must_take(&server, random.random_range(1..2_000))?;
+        store.must_take(&server, random.random_range(1..800))?;
     }
     let mut server = server;
     server.signal("TERM")?;

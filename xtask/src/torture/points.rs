@@ -5,11 +5,14 @@ use std::fmt::Write;
 /// Milliseconds from 1970 to the first point of what is kept.
 pub(crate) const START_MS: i64 = 1_704_067_200_000;
 const SECOND_MS: i64 = 1_000;
+pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const DAY_MS: i64 = 86_400_000;
 /// How far before the others the late points are.
 const LATE_MS: i64 = 400 * DAY_MS;
 /// Days before today over which points lie that retention is to drop.
 const AGES: u64 = 6;
+/// Seconds of a day in which they lie.
+const STEPS_A_DAY: i64 = 79_000;
 /// Points of a post come in so many at least, one of each metric: the first is always kept.
 pub(crate) const STRIDE: u64 = 4;
 
@@ -99,7 +102,7 @@ impl Points {
         let at_ms = match metric {
             Metric::Kept if step % 11 == 0 => START_MS + number as i64 / 2 * SECOND_MS - LATE_MS,
             Metric::Kept => START_MS + number as i64 / 2 * SECOND_MS,
-            _ => self.today_ms - step % AGES as i64 * DAY_MS + step % 79_000 * SECOND_MS,
+            _ => self.today_ms - step % AGES as i64 * DAY_MS + step % STEPS_A_DAY * SECOND_MS,
         };
         Point { metric, part: (number / STRIDE) % metric.parts(), at_ms, value: number as f64 + 0.25 }
     }
@@ -128,6 +131,21 @@ impl Points {
             }
             _ => vec![(self.today_ms - (AGES as i64 + 1) * DAY_MS, self.today_ms + 2 * DAY_MS)],
         }
+    }
+
+    /// As [`Points::spans`], from the minute of the point with this number on: later numbers lie in them too.
+    pub(crate) fn spans_since(&self, metric: Metric, number: u64) -> Vec<(i64, i64)> {
+        let step = (number / STRIDE) as i64;
+        if step == 0 || metric != Metric::Kept && step >= STEPS_A_DAY {
+            return self.spans(metric);
+        }
+        let minute = |at_ms: i64| at_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+        if metric == Metric::Kept {
+            let since = minute(number as i64 / 2 * SECOND_MS);
+            return self.spans(metric).into_iter().map(|(from, to)| (from + since, to)).collect();
+        }
+        let days = (0..AGES as i64).map(|age| self.today_ms - age * DAY_MS);
+        days.map(|day| (day + minute(step * SECOND_MS), day + DAY_MS)).collect()
     }
 
     /// Points as the JSON that a server takes.
@@ -173,5 +191,19 @@ mod tests {
             let inside = points.spans(point.metric).iter().any(|(from, to)| (*from..*to).contains(&point.at_ms));
             assert!(inside, "{number}: {point:?}");
         }
+    }
+
+    #[test]
+    fn points_from_a_number_on_lie_in_the_spans_since_it_and_few_others_do() {
+        let points = Points::of_today();
+        let inside = |number: u64, since: u64| {
+            let point = points.get(number);
+            let spans = points.spans_since(point.metric, since);
+            spans.iter().any(|(from, to)| (*from..*to).contains(&point.at_ms))
+        };
+        for since in [0, 4, 1_000, 77_776, 400_000] {
+            assert!((since..since + 5_000).all(|number| inside(number, since)), "{since}");
+        }
+        assert!((0..77_000).all(|number| !inside(number, 77_776)));
     }
 }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::clients::{Answered, locked, send};
 use super::ledger::{Ledger, Post};
 use super::points::RETENTION;
-use super::verify::{Findings, verify};
+use super::verify::{Findings, verify, verify_since};
 use crate::server::{Launch, Server, copy_store};
 
 /// A store with all that was ever sent to it.
@@ -56,6 +56,11 @@ impl Store {
     /// Compares all that a server holds with the ledger.
     pub(crate) fn verify(&self, server: &Server) -> anyhow::Result<Findings> {
         verify(&mut server.connect()?, &mut locked(&self.ledger))
+    }
+
+    /// Compares what was sent from a number on.
+    pub(crate) fn verify_since(&self, server: &Server, number: u64) -> anyhow::Result<Findings> {
+        verify_since(&mut server.connect()?, &mut locked(&self.ledger), number)
     }
 
     /// Sends once more what was not acknowledged, or is among the last that were: the keys must tell.

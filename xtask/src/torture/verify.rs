@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::ledger::{Fate, Ledger, Post};
-use super::points::{Metric, Point, Points};
+use super::points::{DAY_MS, MINUTE_MS, Metric, Point, Points};
 use crate::http::Connection;
 
 /// What was found wrong, counted in points (rollups: in windows).
@@ -62,6 +62,14 @@ pub(crate) fn verify(connection: &mut Connection, ledger: &mut Ledger) -> anyhow
     found
 }
 
+/// Compares what was sent from a number on, with the windows per minute in which that lies.
+///
+/// # Errors
+/// When the server does not answer.
+pub(crate) fn verify_since(connection: &mut Connection, ledger: &mut Ledger, number: u64) -> anyhow::Result<Findings> {
+    compare(connection, &ledger.points, &mut ledger.posts, number)
+}
+
 /// As [`verify`], for posts as they were at some moment.
 ///
 /// # Errors
@@ -71,10 +79,19 @@ pub(crate) fn verify_posts(
     points: &Points,
     posts: &mut BTreeMap<u64, Post>,
 ) -> anyhow::Result<Findings> {
+    compare(connection, points, posts, 0)
+}
+
+fn compare(
+    connection: &mut Connection,
+    points: &Points,
+    posts: &mut BTreeMap<u64, Post>,
+    since: u64,
+) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
     let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
     for metric in Metric::ALL {
-        for point in raw(connection, points, metric)? {
+        for point in raw(connection, &points.spans_since(metric, since), metric)? {
             match Points::number(point.value).filter(|number| points.get(*number) == point) {
                 Some(number) => *stored.entry(number).or_default() += 1,
                 None => {
@@ -84,7 +101,10 @@ pub(crate) fn verify_posts(
             }
         }
     }
-    compare_posts(points, posts, &stored, &mut findings);
+    compare_posts(points, posts, since, &stored, &mut findings);
+    // Longer windows begin before the first point that is looked at.
+    let widths = &[("minute", MINUTE_MS), ("hour", 60 * MINUTE_MS), ("day", DAY_MS)];
+    let widths = if since == 0 { &widths[..] } else { &widths[..1] };
     for metric in Metric::ALL {
         let expected: Vec<Point> = match metric {
             // Of these the rollups outlive the points.
@@ -94,10 +114,12 @@ pub(crate) fn verify_posts(
             }
             _ => stored.keys().map(|number| points.get(*number)).collect(),
         };
-        let of_metric = || expected.iter().filter(move |point| point.metric == metric);
-        for (per, width_ms) in [("minute", 60_000), ("hour", 3_600_000), ("day", 86_400_000)] {
-            let expected = windows_of(of_metric(), width_ms);
-            let answered = windows(connection, points, metric, per)?;
+        let spans = points.spans_since(metric, since);
+        let inside = |point: &&Point| spans.iter().any(|(from, to)| (*from..*to).contains(&point.at_ms));
+        let of_metric = || expected.iter().filter(move |point| point.metric == metric).filter(inside);
+        for (per, width_ms) in widths {
+            let expected = windows_of(of_metric(), *width_ms);
+            let answered = windows(connection, &spans, metric, per)?;
             compare_windows(metric, per, &expected, &answered, &mut findings);
         }
     }
@@ -107,6 +129,7 @@ pub(crate) fn verify_posts(
 fn compare_posts(
     points: &Points,
     posts: &mut BTreeMap<u64, Post>,
+    since: u64,
     stored: &BTreeMap<u64, u64>,
     findings: &mut Findings,
 ) {
@@ -116,7 +139,7 @@ fn compare_posts(
         findings.say(format!("{doubled} points are there more than once"));
     }
     let mut known = 0;
-    for post in posts.values_mut() {
+    for (_, post) in posts.range_mut(since..) {
         let there = stored.range(post.first..post.first + post.count).count() as u64;
         known += there;
         let numbers = post.first..post.first + post.count;
@@ -152,7 +175,7 @@ fn compare_posts(
             fate => fate,
         };
     }
-    let unknown = stored.len() as u64 - known;
+    let unknown = stored.range(since..).count() as u64 - known;
     if unknown > 0 {
         findings.strange += unknown;
         findings.say(format!("{unknown} points belong to no post"));
@@ -229,10 +252,10 @@ fn times(series: &Value) -> Vec<i64> {
     series["time"].as_array().into_iter().flatten().map(|time| time.as_i64().unwrap_or(i64::MIN)).collect()
 }
 
-fn raw(connection: &mut Connection, points: &Points, metric: Metric) -> anyhow::Result<Vec<Point>> {
+fn raw(connection: &mut Connection, spans: &[(i64, i64)], metric: Metric) -> anyhow::Result<Vec<Point>> {
     let mut found = Vec::new();
-    for span in points.spans(metric) {
-        let answer = query(connection, metric, span, "per=raw")?;
+    for span in spans {
+        let answer = query(connection, metric, *span, "per=raw")?;
         for (part, series) in series(&answer) {
             let values = column(series, "value");
             found.extend(times(series).into_iter().zip(values).map(|(at_ms, value)| Point {
@@ -246,10 +269,10 @@ fn raw(connection: &mut Connection, points: &Points, metric: Metric) -> anyhow::
     Ok(found)
 }
 
-fn windows(connection: &mut Connection, points: &Points, metric: Metric, per: &str) -> anyhow::Result<Windows> {
+fn windows(connection: &mut Connection, spans: &[(i64, i64)], metric: Metric, per: &str) -> anyhow::Result<Windows> {
     let mut windows = Windows::new();
-    for span in points.spans(metric) {
-        let answer = query(connection, metric, span, &format!("per={per}&agg=count,sum,min,max,first,last"))?;
+    for span in spans {
+        let answer = query(connection, metric, *span, &format!("per={per}&agg=count,sum,min,max,first,last"))?;
         for (part, series) in series(&answer) {
             let [count, sum, min, max, first, last] =
                 ["count", "sum", "min", "max", "first", "last"].map(|name| column(series, name));
@@ -279,7 +302,7 @@ mod tests {
         let mut times = BTreeMap::new();
         stored.iter().for_each(|number| *times.entry(*number).or_default() += 1);
         let mut findings = Findings::default();
-        compare_posts(&Points::of_today(), &mut posts(fates), &times, &mut findings);
+        compare_posts(&Points::of_today(), &mut posts(fates), 0, &times, &mut findings);
         findings
     }
 
