@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Parser;
-use metrics_benches::{Workload, cpu_seconds, median_ms, memory_mib};
+use metrics_benches::{Workload, cpu_seconds, median_ms, memory_mib, used_bytes};
 use metrics_core::{
     Aggregate, Engine, GroupBy, LabelFilter, MICROS_PER_DAY, MICROS_PER_HOUR, Options, Per, QueryRequest, Resolution,
     Timestamp,
@@ -172,24 +172,10 @@ fn load_engine(path: &Path, options: &Options, mut workload: Workload, points: u
     Ok(())
 }
 
-/// Bytes of the blocks that are in use: those of the points' tables, and those of everything else. The rest of the
-/// file is free blocks, which the next chunks take.
+/// Bytes of the blocks that are in use, by what they hold.
 fn report_tables(path: &Path, points: usize) -> Result<()> {
-    let connection = duckdb::Connection::open(path)?;
-    let (block, used): (u64, u64) =
-        connection.query_row("SELECT block_size, used_blocks FROM pragma_database_size()", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let mut statement =
-        connection.prepare("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'chunk_%_raw'")?;
-    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let of_points: Vec<String> = names
-        .iter()
-        .map(|name| format!("SELECT block_id FROM pragma_storage_info('{name}') WHERE persistent"))
-        .collect();
-    let sql = format!("SELECT count(DISTINCT block_id) FROM ({}) WHERE block_id >= 0", of_points.join(" UNION ALL "));
-    let raw: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
-    let per_point = |blocks: u64| (blocks * block) as f64 / points as f64;
+    let (raw, used) = used_bytes(path)?;
+    let per_point = |bytes: u64| bytes as f64 / points as f64;
     println!(
         "store: blocks in use {:.2} bytes/point, of these the points' {:.2}, rollups and the rest {:.2}",
         per_point(used),

@@ -1,7 +1,9 @@
 //! The workload that the benchmarks share: hosts × metrics × time, the same on every machine.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Result;
 use arrow::array::{Float64Array, Int64Array, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use metrics_core::{Batch, BatchSeries, Labels, MetricName, SeriesKey, Timestamp};
@@ -147,4 +149,27 @@ pub fn memory_mib_of(id: &str) -> Option<(f64, f64)> {
         Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
     };
     Some((field("VmRSS:")?, field("VmHWM:")?))
+}
+
+/// Bytes of the blocks that hold points and of those that hold anything, in a store that no server has open. The rest of
+/// its file is free, for the next chunks.
+pub fn used_bytes(path: &Path) -> Result<(u64, u64)> {
+    let connection = duckdb::Connection::open(path)?;
+    let (block, used): (u64, u64) =
+        connection.query_row("SELECT block_size, used_blocks FROM pragma_database_size()", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut statement =
+        connection.prepare("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'chunk_%_raw'")?;
+    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let of_points: Vec<String> = names
+        .iter()
+        .map(|name| format!("SELECT block_id FROM pragma_storage_info('{name}') WHERE persistent"))
+        .collect();
+    if of_points.is_empty() {
+        return Ok((0, used * block));
+    }
+    let sql = format!("SELECT count(DISTINCT block_id) FROM ({}) WHERE block_id >= 0", of_points.join(" UNION ALL "));
+    let raw: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
+    Ok((raw * block, used * block))
 }

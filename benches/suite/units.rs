@@ -149,7 +149,7 @@ fn loaded(
         running.stop()?;
     }
     if system == System::Metrics {
-        let (points, used) = plain::used_bytes(&folder.join("metrics.duckdb"))?;
+        let (points, used) = metrics_benches::used_bytes(&folder.join("metrics.duckdb"))?;
         (record.point_bytes, record.used_bytes) = (Some(points), Some(used));
     }
     measured.loads.push(record);
