@@ -1,5 +1,5 @@
 //! The Nth write, fsync or unlink of each thread of the store fails, or is the last thing that the process does: for
-//! every N that a stated work reaches. After a kill the process that recovers is killed once too.
+//! every N that a stated work reaches (a kill, or EIO once; other errors for some of them). After a kill the process that recovers is killed once too.
 
 use std::time::{Duration, Instant};
 
@@ -14,15 +14,18 @@ use super::tracer::{Fault, Injection, thread};
 use crate::say;
 use crate::server::{Server, copy_store, last_lines};
 
+/// Posts to the store that every fault begins with.
+const POSTS_BEFORE: u64 = 16;
 /// The work: so many posts of so many points, with a chunk after so many.
-const POSTS: u64 = 16;
+const POSTS: u64 = 5;
 const POINTS: u64 = 120;
 const HEAD_POINTS: u64 = 400;
 /// Longest time from SIGTERM to the end of a server that may be ill.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// A process that recovers is killed within so long.
 const RECOVERY_MICROS: u64 = 60_000;
-/// With `--quick`, of each kind so many Ns, spread over those that are reached.
+/// Of faults that are not tried at every N so many, spread over those that are reached; with `--quick` of every fault.
+const SAMPLED_NS: u64 = 8;
 const QUICK_NS: u64 = 3;
 
 /// Which thread's calls are counted.
@@ -74,7 +77,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
                 }
                 // A little beyond: threads do not do quite the same every time.
                 let last = if reached == 0 { 0 } else { reached + 2 };
-                let step = if context.quick { last.div_ceil(QUICK_NS).max(1) } else { 1 };
+                let step = match fault {
+                    _ if context.quick => last.div_ceil(QUICK_NS).max(1),
+                    Fault::Kill | Fault::Once("EIO") => 1,
+                    _ => last.div_ceil(SAMPLED_NS).max(1),
+                };
                 for at in (1..=last).step_by(usize::try_from(step)?) {
                     if let Err(error) = one(context, &template, (actor, call, fault, at), &mut random, &mut tally) {
                         tally.fail(format!("{name}, {call} {at}, {}: {error:#}", fault.name()));
@@ -94,7 +101,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
 fn template(context: &Context) -> anyhow::Result<Store> {
     let store = Store::create(&context.program, &context.folder.join("template"))?;
     let server = store.start(HEAD_POINTS)?;
-    for _ in 0..POSTS {
+    for _ in 0..POSTS_BEFORE {
         store.must_take(&server, POINTS)?;
     }
     server.kill()?;
