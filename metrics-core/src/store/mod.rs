@@ -15,6 +15,7 @@ mod connection;
 mod encoding;
 mod error;
 mod failure;
+mod flushes;
 mod head;
 mod mark;
 mod memtable;
@@ -72,6 +73,7 @@ use chunk_writer::Rollups;
 use clock::Clock;
 use error::During;
 pub(crate) use failure::Failure;
+use flushes::Flushes;
 use head::HeadId;
 use mark::{Mark, Noted, Torn};
 pub(crate) use ownership::beside;
@@ -142,6 +144,7 @@ pub(crate) struct Store {
     pub(crate) clock: Clock,
     mark: Mark,
     preimages: Preimages,
+    flushes: Flushes,
     /// Dropped last: the next owner finds the database closed.
     _ownership: Ownership,
 }
@@ -179,6 +182,7 @@ impl Store {
             clock,
             mark,
             preimages,
+            flushes: Flushes::default(),
             options,
             _ownership: ownership,
         };
@@ -240,8 +244,15 @@ impl Store {
     /// Moves the sealed memtable into chunks. Without one there is nothing to do.
     pub(crate) fn flush_sealed(&self, connection: &Connection) -> Result<(), StoreError> {
         let Some(sealed) = self.current.load().sealed.clone() else { return Ok(()) };
-        let chunks = compaction::write_memtable(connection, sealed, || self.next_chunk_id())?;
-        self.publish(connection, &[], chunks, true, false)
+        let moved = compaction::write_memtable(connection, sealed, || self.next_chunk_id())
+            .and_then(|chunks| self.publish(connection, &[], chunks, true, false));
+        self.flushes.note(moved.is_ok());
+        moved
+    }
+
+    /// Waits until no sealed memtable is left, or moving it into chunks has failed, or whoever moves it has `stopped`.
+    pub(crate) fn wait_for_flush(&self, stopped: impl Fn() -> bool) {
+        self.flushes.wait(|| self.current.load().sealed.is_none() || stopped());
     }
 
     /// Merges chunks once; false when there are none that should be merged.
@@ -265,7 +276,9 @@ impl Store {
         Ok(true)
     }
 
-    /// Lists new chunks and unlists those they replace, in one transaction; then the same for queries to come.
+    /// Lists new chunks and unlists those they replace, in one transaction; then the same for queries to come. What has
+    /// been sealed meanwhile follows: work on many chunks takes long, and writers must not wait for all of it once their
+    /// memtable is full.
     fn publish(
         &self,
         connection: &Connection,
@@ -305,7 +318,7 @@ impl Store {
         }
         drop((heads, gate));
         self.checkpoint(connection)?;
-        if points_left { self.shrink(connection) } else { Ok(()) }
+        if drop_sealed { Ok(()) } else { self.flush_sealed(connection) }
     }
 
     /// Waits until the snapshot shows the change of tables that is under way, if any.
@@ -315,7 +328,7 @@ impl Store {
 
     /// Cuts free blocks off the end of the file. DuckDB frees what was dropped in one checkpoint and cuts it off in
     /// the next that has anything to write: it is given a trifle.
-    fn shrink(&self, connection: &Connection) -> Result<(), StoreError> {
+    pub(super) fn shrink(&self, connection: &Connection) -> Result<(), StoreError> {
         for _ in 0..2 {
             {
                 let _gate = self.gate.lock();

@@ -132,7 +132,8 @@ impl FromStr for RetentionRule {
 impl Store {
     /// Drops what the rules no longer keep. Works chunk by chunk: a chunk that holds metrics of several rules, or
     /// whole days on both sides of a cutoff, is written anew as several first; then whole tables are dropped.
-    pub(crate) fn retain(&self, connection: &Connection) -> Result<(), StoreError> {
+    /// Once it is `stopped` the rest is left to the next time.
+    pub(crate) fn retain(&self, connection: &Connection, stopped: impl Fn() -> bool) -> Result<(), StoreError> {
         if self.options.retention.is_empty() {
             return Ok(());
         }
@@ -141,8 +142,11 @@ impl Store {
             let _gate = self.gate.lock();
             self.clock.store(connection, now)?;
         }
-        let chunks = Arc::clone(&self.snapshot().chunks);
+        let (chunks, mut smaller) = (Arc::clone(&self.snapshot().chunks), false);
         for chunk in chunks.iter() {
+            if stopped() {
+                return Ok(());
+            }
             let rules = self.rules_of(connection, chunk)?;
             if !rules.values().flatten().any(|rule| self.has_work(chunk, *rule, now)) {
                 continue;
@@ -156,10 +160,9 @@ impl Store {
                 kept.extend(self.retain_class(connection, chunk, class, now, of_class)?);
             }
             self.publish(connection, std::slice::from_ref(chunk), kept, false, true)?;
-            // Many chunks take long: writers must not wait for all of them once their memtable is full.
-            self.flush_sealed(connection)?;
+            smaller = true;
         }
-        Ok(())
+        if smaller { self.shrink(connection) } else { Ok(()) }
     }
 
     /// The rule of each metric of a chunk, by its place among the rules.

@@ -47,7 +47,7 @@ impl Store {
     /// retention dropped go the buckets of its coarsest tier that start in the span, with all in them. Gives back how
     /// many points went.
     pub(crate) fn delete(&self, connection: &Connection, doomed: &Doomed) -> Result<u64, StoreError> {
-        let mut deleted = 0;
+        let (mut deleted, mut smaller) = (0, false);
         let chunks = Arc::clone(&self.snapshot().chunks);
         for chunk in chunks.iter().filter(|chunk| chunk.overlaps(doomed.from, doomed.to)) {
             let mut touched = false;
@@ -58,7 +58,11 @@ impl Store {
                 let kept = self.without(connection, chunk, |series, at| !doomed.holds(series, at))?;
                 deleted += chunk.points - kept.as_ref().map_or(0, |kept| kept.points);
                 self.publish(connection, std::slice::from_ref(chunk), kept.into_iter().collect(), false, true)?;
+                smaller = true;
             }
+        }
+        if smaller {
+            self.shrink(connection)?;
         }
         Ok(deleted)
     }
@@ -96,7 +100,8 @@ impl Store {
     /// Writes a chunk anew from its points.
     pub(crate) fn rebuild(&self, connection: &Connection, chunk: &Arc<Chunk>) -> Result<(), StoreError> {
         let rebuilt = self.without(connection, chunk, |_, _| true)?;
-        self.publish(connection, std::slice::from_ref(chunk), rebuilt.into_iter().collect(), false, true)
+        self.publish(connection, std::slice::from_ref(chunk), rebuilt.into_iter().collect(), false, true)?;
+        self.shrink(connection)
     }
 
     /// A chunk of the same content without some of its tiers, not listed yet.

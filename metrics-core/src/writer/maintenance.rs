@@ -82,12 +82,20 @@ impl Maintenance {
     }
 
     /// Waits until the sealed memtable is in chunks, or was tried to be moved there.
-    pub(crate) fn wait_for_flush(self: &Arc<Self>, store: &Store) {
-        if store.snapshot().sealed.is_some()
-            && let Err(error) = self.run_task(|store, connection| store.flush_sealed(connection))
-        {
-            tracing::error!(%error, "points could not be moved into chunks");
+    pub(crate) fn wait_for_flush(&self, store: &Store) {
+        if store.snapshot().sealed.is_none() {
+            return;
         }
+        // A round under way moves them too, between one chunk and the next: its end may be far.
+        self.ask(|state| {
+            state.tasks.push_back(Box::new(|store, connection| {
+                if let Err(error) = store.flush_sealed(connection) {
+                    store.failure.consider(&error);
+                    tracing::error!(%error, "points could not be moved into chunks");
+                }
+            }));
+        });
+        store.wait_for_flush(|| self.state.lock().stop);
     }
 
     /// Lets the thread end after what it is doing; tasks that wait are refused.
@@ -137,10 +145,9 @@ impl Maintenance {
         if asked.checkpoint {
             store.checkpoint(connection)?;
         }
-        store.retain(connection)?;
-        while !self.state.lock().stop && store.merge_once(connection)? {
-            store.flush_sealed(connection)?;
-        }
+        let stopped = || self.state.lock().stop;
+        store.retain(connection, stopped)?;
+        while !stopped() && store.merge_once(connection)? {}
         Ok(())
     }
 }
@@ -159,5 +166,66 @@ fn stopped() -> StoreError {
 impl std::fmt::Debug for Maintenance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Maintenance").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::model::{MetricName, SeriesKey};
+    use crate::store::{Commit, Options, Row, SeriesId};
+
+    /// Commits points and seals what was there before.
+    fn commit_and_seal(store: &Store, connection: &Connection, at: i64) {
+        let series = SeriesId::new(0, 0);
+        let key = SeriesKey { name: MetricName::new("load").expect("a name"), labels: Default::default() };
+        let rows = (0..10).map(|i| Row { series, at: at + i, value: 1.0 }).collect();
+        let new = if at == 0 { vec![(series, key)] } else { Vec::new() };
+        store.commit(connection, Commit { series: new, rows, ..Commit::default() }, at > 0).expect("commits");
+    }
+
+    #[test]
+    fn a_writer_waits_for_its_points_to_be_in_chunks_and_not_for_all_that_the_thread_does() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (store, _) = Store::open(&folder.path().join("m.duckdb"), Options::default()).expect("opens");
+        let connection = store.database.connect().expect("connects");
+        commit_and_seal(&store, &connection, 0);
+        commit_and_seal(&store, &connection, 100);
+        let maintenance = Maintenance::default();
+        std::thread::scope(|scope| {
+            let (sender, waited) = channel();
+            scope.spawn({
+                let (maintenance, store) = (&maintenance, &store);
+                move || {
+                    maintenance.wait_for_flush(store);
+                    sender.send(()).expect("is waited for");
+                }
+            });
+            while maintenance.state.lock().tasks.is_empty() {
+                std::thread::yield_now();
+            }
+            // Nobody runs the tasks: it is as in the middle of a long round, which moves sealed points on its way.
+            store.flush_sealed(&connection).expect("moves them");
+            let ended = waited.recv_timeout(Duration::from_secs(30));
+            maintenance.stop();
+            ended.expect("it waits no longer");
+        });
+    }
+
+    #[test]
+    fn points_that_are_sealed_while_chunks_are_written_anew_follow_after_the_first_of_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (store, _) = Store::open(&folder.path().join("m.duckdb"), Options::default()).expect("opens");
+        let connection = store.database.connect().expect("connects");
+        commit_and_seal(&store, &connection, 0);
+        commit_and_seal(&store, &connection, 100);
+        store.flush_sealed(&connection).expect("moves them");
+        commit_and_seal(&store, &connection, 200);
+        let chunk = Arc::clone(&store.snapshot().chunks[0]);
+        store.rebuild(&connection, &chunk).expect("writes it anew");
+        assert!(store.snapshot().sealed.is_none());
+        assert_eq!(store.snapshot().chunks.iter().map(|chunk| chunk.points).sum::<u64>(), 20);
     }
 }

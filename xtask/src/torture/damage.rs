@@ -2,6 +2,7 @@
 //! there, or the store is refused (or its loss is told), and what was damaged is still there to be looked at.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rand::Rng;
 
@@ -44,15 +45,16 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     let mut random = context.random(2);
     let mut parts = Vec::new();
 
-    let mut tally = Tally::default();
+    let (begun, mut tally) = (Instant::now(), Tally::default());
     for length in (before..log.len()).step_by(if context.quick { QUICK_STEP } else { 1 }) {
         let damage = |copy: &Path| std::fs::write(log_of(copy), &log[..length]);
         one(context, &store, &format!("the log cut at {length} of {}", log.len()), damage, &mut tally)?;
     }
+    tally.took = begun.elapsed();
     parts.push(("the log cut at every byte of its last three commits".to_owned(), tally));
     say("damage: cuts done");
 
-    let mut tally = Tally::default();
+    let (begun, mut tally) = (Instant::now(), Tally::default());
     for _ in 0..flips {
         let (at, bit) = (random.random_range(0..log.len()), random.random_range(0..8));
         let damage = |copy: &Path| {
@@ -62,11 +64,12 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
         };
         one(context, &store, &format!("bit {bit} of byte {at} of the log flipped"), damage, &mut tally)?;
     }
+    tally.took = begun.elapsed();
     parts.push(("a bit of the log flipped".to_owned(), tally));
     say("damage: flips in the log done");
 
     let file = std::fs::read(store.path())?;
-    let mut tally = Tally::default();
+    let (begun, mut tally) = (Instant::now(), Tally::default());
     for _ in 0..flips {
         let (at, bit) = (random.random_range(0..file.len()), random.random_range(0..8));
         let damage = |copy: &Path| {
@@ -76,6 +79,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
         };
         one(context, &store, &format!("bit {bit} of byte {at} of the file flipped"), damage, &mut tally)?;
     }
+    tally.took = begun.elapsed();
     parts.push(("a bit of the file flipped".to_owned(), tally));
     Ok(parts)
 }

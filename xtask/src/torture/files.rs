@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
@@ -30,7 +31,9 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     let part = |(name, case): (&str, Case)| {
         let folder = context.folder.join(name.replace(' ', "-"));
         std::fs::create_dir_all(&folder)?;
-        let tally = case(context, &folder).with_context(|| name.to_owned())?;
+        let begun = Instant::now();
+        let mut tally = case(context, &folder).with_context(|| name.to_owned())?;
+        tally.took = begun.elapsed();
         Ok((name.to_owned(), tally))
     };
     cases.into_iter().map(part).collect()

@@ -1,7 +1,10 @@
 //! The Nth write, fsync or unlink of each thread of the store fails, or is the last thing that the process does: for
-//! every N that a stated work reaches.
+//! every N that a stated work reaches (a kill, or EIO once; other errors for some of them). After a kill the process that recovers is killed once too.
 
 use std::time::{Duration, Instant};
+
+use rand::Rng;
+use rand::rngs::StdRng;
 
 use super::Context;
 use super::clients::{Answered, locked, send};
@@ -11,13 +14,18 @@ use super::tracer::{Fault, Injection, thread};
 use crate::say;
 use crate::server::{Server, copy_store, last_lines};
 
+/// Posts to the store that every fault begins with.
+const POSTS_BEFORE: u64 = 16;
 /// The work: so many posts of so many points, with a chunk after so many.
-const POSTS: u64 = 16;
+const POSTS: u64 = 5;
 const POINTS: u64 = 120;
 const HEAD_POINTS: u64 = 400;
 /// Longest time from SIGTERM to the end of a server that may be ill.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
-/// With `--quick`, of each kind so many Ns, spread over those that are reached.
+/// A process that recovers is killed within so long.
+const RECOVERY_MICROS: u64 = 60_000;
+/// Of faults that are not tried at every N so many, spread over those that are reached; with `--quick` of every fault.
+const SAMPLED_NS: u64 = 8;
 const QUICK_NS: u64 = 3;
 
 /// Which thread's calls are counted.
@@ -37,11 +45,11 @@ const ACTORS: [(Actor, &str); 4] = [
     (Actor::Tidying, "tidying"),
     (Actor::Closing, "closing"),
 ];
-const CALLS: [&str; 4] = ["write", "pwrite64", "fsync", "unlink"];
+const CALLS: [&str; 5] = ["write", "pwrite64", "fsync", "fdatasync", "unlink"];
 
 fn faults(call: &str) -> Vec<Fault> {
     match call {
-        "fsync" => vec![Fault::Kill, Fault::Once("EIO"), Fault::FromThenOn("EIO")],
+        "fsync" | "fdatasync" => vec![Fault::Kill, Fault::Once("EIO"), Fault::FromThenOn("EIO")],
         "unlink" => vec![Fault::Kill, Fault::Once("EIO")],
         _ => vec![
             Fault::Kill,
@@ -56,7 +64,7 @@ fn faults(call: &str) -> Vec<Fault> {
 /// Runs the scenario, with a part for each thread, call and fault.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     let template = template(context)?;
-    let mut parts = Vec::new();
+    let (mut parts, mut random) = (Vec::new(), context.random(6));
     for (actor, name) in ACTORS {
         let begun = Instant::now();
         for call in CALLS {
@@ -64,11 +72,18 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
             for fault in faults(call) {
                 let mut tally = Tally::default();
                 let begun = Instant::now();
+                if fault == Fault::Kill && reached > 0 {
+                    tally.note(format!("{name}: {reached} {call} without a fault"));
+                }
                 // A little beyond: threads do not do quite the same every time.
                 let last = if reached == 0 { 0 } else { reached + 2 };
-                let step = if context.quick { last.div_ceil(QUICK_NS).max(1) } else { 1 };
+                let step = match fault {
+                    _ if context.quick => last.div_ceil(QUICK_NS).max(1),
+                    Fault::Kill | Fault::Once("EIO") => 1,
+                    _ => last.div_ceil(SAMPLED_NS).max(1),
+                };
                 for at in (1..=last).step_by(usize::try_from(step)?) {
-                    if let Err(error) = one(context, &template, actor, call, fault, at, &mut tally) {
+                    if let Err(error) = one(context, &template, (actor, call, fault, at), &mut random, &mut tally) {
                         tally.fail(format!("{name}, {call} {at}, {}: {error:#}", fault.name()));
                     }
                 }
@@ -86,7 +101,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
 fn template(context: &Context) -> anyhow::Result<Store> {
     let store = Store::create(&context.program, &context.folder.join("template"))?;
     let server = store.start(HEAD_POINTS)?;
-    for _ in 0..POSTS {
+    for _ in 0..POSTS_BEFORE {
         store.must_take(&server, POINTS)?;
     }
     server.kill()?;
@@ -128,10 +143,8 @@ fn count_calls(context: &Context, template: &Store, actor: Actor, call: &str) ->
 fn one(
     context: &Context,
     template: &Store,
-    actor: Actor,
-    call: &str,
-    fault: Fault,
-    at: u64,
+    (actor, call, fault, at): (Actor, &str, Fault, u64),
+    random: &mut StdRng,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
     let store = copy(context, template, "one")?;
@@ -140,6 +153,12 @@ fn one(
     work(&store, actor, &injection)?;
     tally.faults += u64::from(injection.happened());
     tally.acknowledged += store.acknowledged_points() - before;
+    if fault == Fault::Kill {
+        let mut recovering = store.launch.spawn()?;
+        std::thread::sleep(Duration::from_micros(random.random_range(0..RECOVERY_MICROS)));
+        recovering.kill()?;
+        recovering.wait()?;
+    }
     let server = store.start(HEAD_POINTS)?;
     let findings = store.verify(&server)?;
     if !findings.is_clean() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-/// Longest wait for strace to take hold of a thread.
+/// Longest wait for a thread to have its name, and for strace to take hold of it.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What happens at a call.
@@ -39,9 +39,9 @@ impl Fault {
     }
 }
 
-/// The store's file and its log, by which strace tells their calls from others.
+/// The store's file, its log and the two that the store keeps beside them, by which strace tells their calls from others.
 pub(crate) fn paths_of(store: &Path) -> Vec<OsString> {
-    ["", ".wal", ".wal.checkpoint", ".wal.recovery"]
+    ["", ".wal", ".wal.checkpoint", ".wal.recovery", ".mark", ".blocks"]
         .iter()
         .flat_map(|ending| {
             let mut path = store.as_os_str().to_owned();
@@ -115,18 +115,22 @@ impl Drop for Attached {
     }
 }
 
-/// The thread of a process that has this name.
+/// The thread of a process that has this name. A thread names itself, and may not have come to that yet.
 ///
 /// # Errors
 /// When there is none.
 pub(crate) fn thread(pid: u32, name: &str) -> anyhow::Result<u32> {
-    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let task = task?;
-        if std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name) {
-            return task.file_name().to_string_lossy().parse().context("a thread has a number");
+    let begun = Instant::now();
+    loop {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let task = task?;
+            if std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name) {
+                return task.file_name().to_string_lossy().parse().context("a thread has a number");
+            }
         }
+        ensure!(begun.elapsed() < ATTACH_PATIENCE, "process {pid} has no thread {name}");
+        std::thread::sleep(Duration::from_millis(2));
     }
-    anyhow::bail!("process {pid} has no thread {name}")
 }
 
 /// Words that start a program and write down all that it does to a store's files, and what it sends.
