@@ -40,7 +40,7 @@ mod transfer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -144,6 +144,7 @@ pub(crate) struct Store {
     pub(crate) clock: Clock,
     mark: Mark,
     preimages: Preimages,
+    checkpoint_owed: AtomicBool,
     flushes: Flushes,
     /// Dropped last: the next owner finds the database closed.
     _ownership: Ownership,
@@ -182,6 +183,7 @@ impl Store {
             clock,
             mark,
             preimages,
+            checkpoint_owed: AtomicBool::new(false),
             flushes: Flushes::default(),
             options,
             _ownership: ownership,
@@ -407,10 +409,19 @@ impl Store {
         match connection.execute_batch("CHECKPOINT").during("cannot checkpoint") {
             Err(error) if error.is_busy() => {
                 tracing::debug!("the checkpoint is left to the next: a query is under way");
+                self.checkpoint_owed.store(true, Ordering::Relaxed);
                 self.preimages.forget()
             }
-            result => result,
+            result => {
+                self.checkpoint_owed.store(false, Ordering::Relaxed);
+                result
+            }
         }
+    }
+
+    /// Whether the last checkpoint was held up by a query.
+    pub(crate) fn owes_checkpoint(&self) -> bool {
+        self.checkpoint_owed.load(Ordering::Relaxed)
     }
 
     /// Forgets keys that were stored before an instant.

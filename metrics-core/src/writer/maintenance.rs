@@ -27,6 +27,8 @@ pub(crate) struct Maintenance {
     asked: Condvar,
 }
 
+/// Time after which a checkpoint that a query held up is tried again: queries that began since then hold up none.
+const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 /// Time between looks at what retention no longer keeps.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 
@@ -129,10 +131,19 @@ impl Maintenance {
                     tracing::error!(%error, "maintenance failed; the next round tries again");
                 }
                 state = self.state.lock();
-            } else if store.options.retention.is_empty() {
-                self.asked.wait(&mut state);
-            } else if self.asked.wait_for(&mut state, RETENTION_INTERVAL).timed_out() {
-                state.round = true;
+            } else {
+                let owed = store.owes_checkpoint();
+                let longest = match (owed, store.options.retention.is_empty()) {
+                    (true, _) => CHECKPOINT_RETRY,
+                    (false, false) => RETENTION_INTERVAL,
+                    (false, true) => {
+                        self.asked.wait(&mut state);
+                        continue;
+                    }
+                };
+                if self.asked.wait_for(&mut state, longest).timed_out() {
+                    (state.round, state.checkpoint) = (true, owed);
+                }
             }
         }
     }

@@ -61,3 +61,33 @@ fn a_long_reader_neither_lets_the_log_grow_without_end_nor_stops_writes_for_good
     assert_eq!(engine.stats().points, stored * 2_000);
     engine.close().expect("closes");
 }
+
+#[test]
+fn a_checkpoint_that_a_query_held_up_is_made_up_for_without_another_write() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = Options { sql: true, head_points: 10_000, ..Options::default() };
+    let engine = Engine::open_with(folder.path().join("m.duckdb"), options).expect("opens");
+    let write = |number| engine.write(batch(number)).expect("open").wait().expect("stored");
+    write(0);
+    let reader = {
+        let engine = engine.clone();
+        std::thread::spawn(move || {
+            let slow = "SELECT sum(a.value * b.value * c.value) FROM points a, points b, points c";
+            let limits = SqlLimits { timeout: Duration::from_secs(6), ..SqlLimits::default() };
+            engine.sql(slow, &limits).expect_err("it takes longer than it may")
+        })
+    };
+    let mut number = 1;
+    while !reader.is_finished() && number < 40 {
+        write(number);
+        number += 1;
+    }
+    assert!(engine.stats().wal_bytes > COMMIT_BYTES, "the log is held up: {}", engine.stats().wal_bytes);
+    reader.join().expect("it ends");
+    let begun = Instant::now();
+    while engine.stats().wal_bytes > COMMIT_BYTES / 2 {
+        assert!(begun.elapsed() < PATIENCE, "{} bytes of log stay", engine.stats().wal_bytes);
+        std::thread::yield_now();
+    }
+    engine.close().expect("closes");
+}
