@@ -158,7 +158,7 @@ pub(super) fn arrow(data: &[u8]) {
     }
 }
 
-/// As [`arrow`], from a file.
+/// As [`arrow()`], from a file.
 pub(super) fn parquet(data: &[u8]) {
     let written = |data: &[u8]| -> std::io::Result<File> {
         let mut file = tempfile::tempfile()?;

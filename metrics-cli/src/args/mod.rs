@@ -43,7 +43,7 @@ Examples:
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// TOML file with options: those of all commands at its top, those of one in a table of its name, such as [serve].
+    /// TOML file with options: those of all commands at its top, those of one in a table of its name, such as that of serve.
     /// An option --some-name is the key some-name; the variable METRICS_SOME_NAME goes before the file, and what the
     /// command line says before both [env: METRICS_CONFIG]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
