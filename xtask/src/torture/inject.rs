@@ -26,7 +26,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 const RECOVERY_MICROS: u64 = 60_000;
 /// Of faults that are not tried at every N so many, spread over those that are reached; with `--quick` of every fault.
 const SAMPLED_NS: u64 = 8;
-const QUICK_NS: u64 = 3;
+const QUICK_NS: u64 = 2;
 
 /// Which thread's calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,12 +36,12 @@ use report::Tally;
 
 /// Kills without `--kills`, and with `--quick`.
 const USUAL_KILLS: u64 = 1_000;
-const QUICK_KILLS: u64 = 60;
+const QUICK_KILLS: u64 = 40;
 
 /// What `torture` takes.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// How often the server is killed in the scenario kills [default: 1000, with --quick 60]
+    /// How often the server is killed in the scenario kills [default: 1000, with --quick 40]
     #[arg(long, value_name = "N")]
     kills: Option<u64>,
     /// Only this scenario (repeatable)

@@ -193,7 +193,7 @@ impl Reader<'_> {
     fn truncate(&mut self, rest: &str) -> anyhow::Result<()> {
         let Some((_, path)) = self.descriptor(rest) else { return Ok(()) };
         let length =
-            rest.split(", ").nth(1).and_then(|text| text.split(')').next()?.parse().ok()).context("a length")?;
+            rest.split(", ").nth(1).and_then(|text| text.split([')', ' ']).next()?.parse().ok()).context("a length")?;
         self.events.push(Event::Truncate { path, length });
         Ok(())
     }
@@ -282,6 +282,7 @@ mod tests {
 7 write(12</t/m.duckdb.wal>, "d\0b\"e\2101\n", 8) = 8
 8 pwrite64(11</t/m.duckdb>, "\377x", 2, 4096) = 2
 7 write(2</dev/pts/0>, "no", 2) = 2
+8 ftruncate(13</t/m.duckdb.blocks>, 0 <unfinished ...>
 7 fsync(12</t/m.duckdb.wal> <unfinished ...>
 8 writev(9<TCP:[127.0.0.1:1->127.0.0.1:4242]>, [{iov_base="HTTP/1.1 201 Created\r\n", iov_len=22}], 1) = 22
 7 <... fsync resumed>)      = 0
@@ -293,6 +294,7 @@ mod tests {
             Event::Open { path: path(".wal"), truncated: false },
             Event::Write { path: path(".wal"), at: None, bytes: b"d\0b\"e\x881\n".to_vec() },
             Event::Write { path: path(""), at: Some(4096), bytes: b"\xFFx".to_vec() },
+            Event::Truncate { path: path(".blocks"), length: 0 },
             Event::SyncBegins { path: path(".wal"), call: 1 },
             Event::Acknowledged { port: 4242 },
             Event::SyncEnds { path: path(".wal"), call: 1 },
