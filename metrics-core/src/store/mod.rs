@@ -164,11 +164,12 @@ impl Store {
         let keys = catalog::load_keys(&connection).map_err(failed)?;
         let heads =
             Heads { active: loaded.active_head, active_points: loaded.active_points, sealed: loaded.sealed_heads };
-        let mark = Mark::begin(path, heads.noted());
-        let preimages = Preimages::of(path).during("cannot read the database").map_err(failed)?;
         let clock = Clock::load(&connection, options.clock).map_err(failed)?;
         schema::ensure_points_view(&connection, &heads.all(), &loaded.chunks).map_err(failed)?;
         drop(connection);
+        // Last: what is refused stays as it was, with what is beside it.
+        let mark = Mark::begin(path, heads.noted());
+        let preimages = Preimages::of(path).during("cannot read the database").map_err(failed)?;
         let store = Self {
             next_chunk: AtomicU64::new(loaded.chunks.iter().map(|chunk| chunk.id + 1).max().unwrap_or(1)),
             database,
