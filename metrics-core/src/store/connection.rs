@@ -47,8 +47,11 @@ impl Database {
             config = config.with(key, value).during(&format!("cannot set DuckDB's {key} to {value}"))?;
         }
         let root = Connection::open_with_flags(path, config).during("cannot open the database")?;
-        if let (true, Some(folder)) = (options.sql, &options.backup_directory) {
-            shut_but_for(&root, folder)?;
+        // The store checkpoints by itself, before it closes. DuckDB would also do so where opening is refused for what a
+        // damaged file holds, and would write over what is to be looked at.
+        root.execute_batch("PRAGMA disable_checkpoint_on_shutdown").during("cannot keep the log")?;
+        if options.sql {
+            shut(&root, options.backup_directory.as_deref())?;
         }
         let readers = ReaderState { idle: Vec::new(), may_open: options.read_connections.max(1) };
         Ok(Self {
@@ -110,7 +113,7 @@ fn settings(options: &Options, temp: &Path, temp_limit_bytes: u64) -> Vec<(&'sta
     let mut settings = usual_settings(options, temp, temp_limit_bytes);
     if options.sql {
         // With a folder of its own for backups, the door is shut once that is named: DuckDB takes it only when it runs.
-        let at_once = |key: &str| options.backup_directory.is_none() || !SHUT.contains(&key);
+        let at_once = |key: &str| options.backup_directory.is_none() || key != ACCESS.0;
         let jail = JAIL.into_iter().filter(|(key, _)| at_once(key));
         settings.extend(jail.map(|(key, value)| (key, value.to_owned())));
     }
@@ -119,30 +122,27 @@ fn settings(options: &Options, temp: &Path, temp_limit_bytes: u64) -> Vec<(&'sta
 
 /// What keeps a stranger's statement inside the store. (`max_expression_depth` stays as it is: the view `points` is
 /// long, and the gate is stricter.)
-const JAIL: [(&str, &str); 5] = [
-    ("enable_external_access", "false"),
+const JAIL: [(&str, &str); 4] = [
+    ACCESS,
     ("enable_external_file_cache", "false"),
     ("allow_unsigned_extensions", "false"),
     ("allow_unredacted_secrets", "false"),
-    ("lock_configuration", "true"),
 ];
+const ACCESS: (&str, &str) = ("enable_external_access", "false");
 
-/// Those of them after which no way out can be named any more.
-const SHUT: [&str; 2] = ["enable_external_access", "lock_configuration"];
-
-/// Shuts DuckDB off from all files but the store's own and those of one folder, for good.
-fn shut_but_for(root: &Connection, folder: &Path) -> Result<(), StoreError> {
-    let Some(folder) = folder.to_str() else {
-        return Err(StoreError::new("cannot use the folder for backups", "its path is not UTF-8"));
-    };
-    let folder = folder.trim_end_matches('/').replace('\'', "''");
-    let name = format!("SET GLOBAL allowed_directories = ['{folder}/']");
-    let shut = SHUT.map(|key| {
-        let (_, value) = JAIL.into_iter().find(|(jailed, _)| *jailed == key).expect("it is one of them");
-        format!("SET GLOBAL {key} = {value}")
-    });
-    let [access, lock] = shut;
-    root.execute_batch(&[name, access, lock].join(";")).during("cannot shut the store off from other files")
+/// Locks DuckDB's settings for good, once it is shut off from all files but the store's own and those of a folder.
+fn shut(root: &Connection, folder: Option<&Path>) -> Result<(), StoreError> {
+    let mut statements = Vec::new();
+    if let Some(folder) = folder {
+        let Some(folder) = folder.to_str() else {
+            return Err(StoreError::new("cannot use the folder for backups", "its path is not UTF-8"));
+        };
+        let folder = folder.trim_end_matches('/').replace('\'', "''");
+        statements.push(format!("SET GLOBAL allowed_directories = ['{folder}/']"));
+        statements.push(format!("SET GLOBAL {} = {}", ACCESS.0, ACCESS.1));
+    }
+    statements.push("SET GLOBAL lock_configuration = true".to_owned());
+    root.execute_batch(&statements.join(";")).during("cannot shut the store off from other files")
 }
 
 fn usual_settings(options: &Options, temp: &Path, temp_limit_bytes: u64) -> Vec<(&'static str, String)> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 
 use super::connection::Connection;
-use super::error::{During, OpenError, StoreError};
+use super::error::{OpenError, StoreError};
 use super::head::{self, HeadId};
 use super::ownership::beside;
 
@@ -70,11 +70,6 @@ impl Noted {
         let missing = self.missing(&heads.map_err(OpenError::store(path))?);
         if missing == 0 {
             return Ok(());
-        }
-        // Else closing would move what is left of the log into the file, and remove the log.
-        let kept = connection.execute_batch("PRAGMA disable_checkpoint_on_shutdown").during("cannot keep the log");
-        if let Err(error) = kept {
-            tracing::warn!(%error, "the damaged write-ahead log is not kept");
         }
         Err(OpenError::Cut { path: path.to_owned(), missing, mark: path_of(path) })
     }

@@ -67,7 +67,10 @@ impl Store {
             connection.execute_batch(&attach).during("cannot create the backup")?;
             let copy = format!("COPY FROM DATABASE {} TO metrics_backup", quoted(&own, '"'));
             let copied = connection.execute_batch(&copy).during("cannot copy the store");
-            copied.and(connection.execute_batch("DETACH metrics_backup").during("cannot close the backup"))
+            // Nothing of it may stay in a log of its own, which would not go with it.
+            let settled = copied
+                .and_then(|()| connection.execute_batch("CHECKPOINT metrics_backup").during("cannot end the backup"));
+            settled.and(connection.execute_batch("DETACH metrics_backup").during("cannot close the backup"))
         })
     }
 }

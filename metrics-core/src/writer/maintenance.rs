@@ -142,7 +142,8 @@ impl Maintenance {
                     }
                 };
                 if self.asked.wait_for(&mut state, longest).timed_out() {
-                    (state.round, state.checkpoint) = (true, owed);
+                    state.round = true;
+                    state.checkpoint |= owed;
                 }
             }
         }
