@@ -27,6 +27,7 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
+from run import run
 from scraped import exporter, free_port, running
 
 PATIENCE_S = 90
@@ -208,14 +209,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         server = Guarded(sys.argv[1:], pathlib.Path(name))
         try:
-            for check in [value for key, value in globals().items() if key.startswith("check_")]:
-                began = time.monotonic()
-                try:
-                    check(server)
-                except AssertionError as error:
-                    sys.exit(f"FAILED {check.__name__}: {error}")
-                what = check.__name__.removeprefix("check_").replace("_", " ")
-                print(f"ok {what} ({time.monotonic() - began:.1f} s)", flush=True)
+            run("", [value for key, value in globals().items() if key.startswith("check_")], server)
             server.stop()
         finally:
             if server.process.poll() is None:

@@ -21,6 +21,18 @@ def modules(wanted):
     return [importlib.import_module(name) for name in names if not wanted or name[7:] in wanted]
 
 
+def run(client, checks, server):
+    """Makes checks of a server, and ends the program with the first that fails."""
+    for check in checks:
+        began = time.monotonic()
+        what = check.__name__.removeprefix("check_").replace("_", " ")
+        try:
+            check(server)
+        except AssertionError as error:
+            sys.exit(f"FAILED {client}{what}: {error}")
+        print(f"ok {client}{what} ({time.monotonic() - began:.1f} s)", flush=True)
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
@@ -29,14 +41,7 @@ def main():
         checks = [value for name, value in vars(module).items() if name.startswith("check_")]
         if not checks:
             sys.exit(f"{module.__name__} checks nothing")
-        for check in checks:
-            began = time.monotonic()
-            try:
-                check(url)
-            except AssertionError as error:
-                sys.exit(f"FAILED {module.__name__} {check.__name__}: {error}")
-            what = check.__name__.removeprefix("check_").replace("_", " ")
-            print(f"ok {module.__name__[7:]}: {what} ({time.monotonic() - began:.1f} s)", flush=True)
+        run(f"{module.__name__[7:]}: ", checks, url)
 
 
 if __name__ == "__main__":

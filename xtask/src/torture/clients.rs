@@ -87,8 +87,16 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    /// Lets clients end after what they are sending.
-    pub(crate) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+    /// Runs so many clients while something is done. They end after what they are sending then.
+    pub(crate) fn beside<T>(&self, clients: u64, act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..clients).map(|client| scope.spawn(move || self.run(client))).collect();
+            let acted = act();
+            self.stop.store(true, Ordering::Relaxed);
+            for client in clients {
+                client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))?;
+            }
+            acted
+        })
     }
 }

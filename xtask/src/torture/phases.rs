@@ -54,22 +54,7 @@ fn under_load(
 ) -> anyhow::Result<()> {
     let server = store.start(head_points)?;
     let load = Load::new(&store.ledger, server.address, MOST_POINTS);
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                scope.spawn({
-                    let load = &load;
-                    move || load.run(client)
-                })
-            })
-            .collect();
-        let acted = act(server, &load);
-        load.stop();
-        for client in clients {
-            client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))?;
-        }
-        acted
-    })
+    load.beside(CLIENTS, || act(server, &load))
 }
 
 /// Nothing: all that was sent was answered.

@@ -122,26 +122,15 @@ fn limited_length(
 fn fill(store: &Store, mut server: Server, tally: &mut Tally) -> anyhow::Result<Option<Server>> {
     let load = Load::new(&store.ledger, server.address, MOST_POINTS);
     let begun = Instant::now();
-    let ended = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..2)
-            .map(|client| {
-                scope.spawn({
-                    let load = &load;
-                    move || load.run(client)
-                })
-            })
-            .collect();
+    load.beside(2, || {
         let full = |server: &mut Server| {
             load.refused.load(Ordering::Relaxed) >= ENOUGH_REFUSALS
                 || matches!(server.wait_at_most(Duration::from_millis(5)), Ok(Some(_)))
         };
         while !full(&mut server) && begun.elapsed() < FILL_PATIENCE {}
-        load.stop();
-        let joined = clients
-            .into_iter()
-            .try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")));
-        joined.and_then(|()| server.wait_at_most(Duration::from_millis(300)))
+        Ok(())
     })?;
+    let ended = server.wait_at_most(Duration::from_millis(300))?;
     tally.faults += 1;
     tally.acknowledged += store.acknowledged_points();
     if load.refused.load(Ordering::Relaxed) < ENOUGH_REFUSALS && ended.is_none() {

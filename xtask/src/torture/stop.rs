@@ -49,40 +49,24 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
 fn stop(store: &Store, twice: bool, random: &mut StdRng, tally: &mut Tally) -> anyhow::Result<Duration> {
     let mut server = store.start(random.random_range(300..5_000))?;
     let load = Load::new(&store.ledger, server.address, 160);
-    let took = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                scope.spawn({
-                    let load = &load;
-                    move || load.run(client)
-                })
-            })
-            .collect();
+    let took = load.beside(CLIENTS, || {
         let enough = random.random_range(1..60);
         let begun = Instant::now();
         while load.acknowledged.load(Ordering::Relaxed) < enough && begun.elapsed() < LIMIT {
             std::thread::sleep(Duration::from_millis(1));
         }
         let signalled = Instant::now();
-        let mut stop = || -> anyhow::Result<Duration> {
-            server.signal("TERM")?;
-            if twice {
-                std::thread::sleep(Duration::from_micros(random.random_range(0..30_000)));
-                // It may have ended by the first.
-                let _ = server.signal("TERM");
-            }
-            let status = server.wait_at_most(LIMIT)?;
-            let Some(status) = status else { anyhow::bail!("it still runs {LIMIT:?} after SIGTERM") };
-            let expected = status.success() || twice && status.code() == Some(TERMINATED);
-            anyhow::ensure!(expected, "it ended with {status}");
-            Ok(signalled.elapsed())
-        };
-        let stopped = stop();
-        load.stop();
-        clients
-            .into_iter()
-            .try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")))?;
-        stopped
+        server.signal("TERM")?;
+        if twice {
+            std::thread::sleep(Duration::from_micros(random.random_range(0..30_000)));
+            // It may have ended by the first.
+            let _ = server.signal("TERM");
+        }
+        let status = server.wait_at_most(LIMIT)?;
+        let Some(status) = status else { anyhow::bail!("it still runs {LIMIT:?} after SIGTERM") };
+        let expected = status.success() || twice && status.code() == Some(TERMINATED);
+        anyhow::ensure!(expected, "it ended with {status}");
+        Ok(signalled.elapsed())
     })?;
     tally.faults += 1;
     let server = store.start(2_000)?;
