@@ -53,6 +53,35 @@ fn a_log_that_lost_acknowledged_points_is_refused_and_left_as_it_is_until_its_ma
 }
 
 #[test]
+fn a_file_that_is_refused_for_a_flipped_bit_keeps_what_is_in_it_and_in_its_log() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("m.duckdb");
+    let points = (0..5_000).map(|at| Point::new("load", Timestamp::clamped(at * 1_000), at as f64).expect("valid"));
+    let engine = Engine::open(&path).expect("opens");
+    engine.write(points.collect::<Batch>()).expect("open").wait().expect("stored");
+    engine.close().expect("closes");
+    killed(&path);
+    let files = || ["", ".wal", ".mark"].map(|ending| std::fs::read(beside(&path, ending)).ok());
+    let whole = files();
+    let length = whole[0].as_ref().expect("a file").len();
+    let mut refused = 0;
+    for at in (12_288 + 777..length).step_by(9_973) {
+        for (ending, bytes) in ["", ".wal", ".mark"].into_iter().zip(&whole) {
+            std::fs::write(beside(&path, ending), bytes.as_ref().expect("each is there")).expect("writes");
+        }
+        let mut damaged = whole[0].clone().expect("a file");
+        damaged[at] ^= 1;
+        std::fs::write(&path, damaged).expect("writes");
+        let before = files();
+        if Engine::open(&path).is_err() {
+            refused += 1;
+            assert!(files() == before, "byte {at}: the files were changed");
+        }
+    }
+    assert!(refused >= 5, "{refused} refused of {length} bytes");
+}
+
+#[test]
 fn a_log_that_breaks_off_after_the_last_acknowledgement_loses_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("m.duckdb");
