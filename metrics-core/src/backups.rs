@@ -1,6 +1,6 @@
 //! Backups in a folder: named by their time, proved, and the oldest dropped.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::engine::Engine;
 use crate::model::Timestamp;
-use crate::store::{OpenError, Ownership, StoreError, beside};
+use crate::store::{LOG_ENDINGS, NOTE_ENDINGS, OpenError, Ownership, StoreError, beside, settle};
 
 /// Time in the name of a backup, in UTC: its order is that of the names.
 const TIME: &str = "%Y%m%dT%H%M%SZ";
@@ -17,8 +17,6 @@ const TIME: &str = "%Y%m%dT%H%M%SZ";
 const ENDING: &str = ".duckdb";
 /// Ending of a copy that is not known to be whole and sound yet.
 const UNPROVEN: &str = ".unproven";
-/// What DuckDB and the engine leave beside a file that they have open.
-const COMPANIONS: [&str; 5] = ["", ".partial", ".wal", ".wal.checkpoint", ".lock"];
 
 /// A folder with the backups of one store: `metrics-20240202T114302Z.duckdb`, each a store itself.
 ///
@@ -165,19 +163,13 @@ impl BackupFolder {
         let made = engine.backup(&unproven).map_err(BackupError::from).and_then(|()| {
             let checked_points = self.check.then(|| prove(&unproven)).transpose()?;
             let bytes = fs::metadata(&unproven).map_err(|error| self.failed(&error))?.len();
-            self.settle(&unproven, &path).map_err(|error| self.failed(&error))?;
+            settle(&unproven, &path)?;
             Ok((bytes, checked_points))
         });
         remove_with_companions(&unproven);
         let (bytes, checked_points) = made?;
         let time = self.time_of(&name).unwrap_or(now);
         Ok(Backup { path, time, bytes, checked_points, dropped: self.rotate()? })
-    }
-
-    fn settle(&self, unproven: &Path, path: &Path) -> io::Result<()> {
-        File::open(unproven)?.sync_all()?;
-        fs::rename(unproven, path)?;
-        File::open(&self.folder)?.sync_all()
     }
 
     /// Drops the oldest. The newest, which was just made, is always kept.
@@ -229,7 +221,7 @@ fn prove(copy: &Path) -> Result<u64, BackupError> {
 }
 
 fn remove_with_companions(path: &Path) {
-    for ending in COMPANIONS {
+    for ending in LOG_ENDINGS.into_iter().chain(NOTE_ENDINGS).chain(["", ".partial", ".lock"]) {
         let _ = fs::remove_file(beside(path, ending));
     }
     let _ = fs::remove_dir_all(beside(path, ".tmp"));

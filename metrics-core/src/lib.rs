@@ -71,8 +71,8 @@ pub use model::*;
 pub use query::QueryError;
 #[cfg(feature = "engine")]
 pub use store::{
-    CheckReport, DiskFull, Failed, Keep, MAX_SQL_BYTES, OpenError, Options, Ownership, RetentionError, RetentionRule,
-    SqlError, SqlLimits, StoreError,
+    CheckReport, DiskFull, Failed, Keep, LOG_ENDINGS, MAX_SQL_BYTES, NOTE_ENDINGS, OpenError, Options, Ownership,
+    RetentionError, RetentionRule, SqlError, SqlLimits, StoreError, beside,
 };
 #[cfg(feature = "engine")]
 pub use watch::{Change, ChangedSpan, Watch, WatchPosition, WatchPositionError, WatchTimeout};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use metrics_core::{ExportError, ExportRequest, Timestamp};
+use metrics_core::{ExportError, ExportRequest, Timestamp, beside};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -103,11 +103,7 @@ impl Drop for Exported {
 impl Exports {
     /// Removes what an earlier server may have left.
     pub(crate) fn new(options: &ServerOptions, store: &Path) -> Self {
-        let directory = options.export_directory.clone().unwrap_or_else(|| {
-            let mut beside = store.as_os_str().to_owned();
-            beside.push(".exports");
-            beside.into()
-        });
+        let directory = options.export_directory.clone().unwrap_or_else(|| beside(store, ".exports"));
         sweep(&directory);
         Self {
             directory,

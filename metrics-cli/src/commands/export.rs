@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use metrics_core::{ExportFormat, ExportRequest, MetricName, Timestamp};
+use metrics_core::{ExportFormat, ExportRequest, MetricName, Timestamp, beside};
 use metrics_sdk::{Client, ExportSelection};
 
 use super::span::{Span, require_metric};
@@ -89,8 +89,7 @@ async fn download(client: &Client, selection: &ExportSelection, path: &Path) -> 
     if path.exists() {
         anyhow::bail!("{}: it exists already", cannot());
     }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
+    let partial = beside(path, ".partial");
     let mut file = File::create(&partial).with_context(cannot)?;
     let written = client.export_parquet(selection, |part| file.write_all(part)).await;
     let settled = written.map_err(anyhow::Error::from).and_then(|bytes| {

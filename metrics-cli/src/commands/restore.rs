@@ -6,19 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use metrics_core::{Engine, Options, Ownership};
+use metrics_core::{Engine, LOG_ENDINGS, NOTE_ENDINGS, Options, Ownership, beside};
 
 use crate::args::RestoreArgs;
 use crate::output::{counted, note};
 
 /// What the copy is called until it is known to be sound.
 const UNPROVEN: &str = ".restoring";
-/// Logs that DuckDB keeps beside a file: they belong to that file and no other.
-const LOGS: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
-
-/// What a store keeps beside its file, of that file and no other.
-const BESIDE: [&str; 2] = [".mark", ".blocks"];
-
 /// Runs the command.
 pub(crate) async fn run(args: RestoreArgs, target: PathBuf, options: Options) -> anyhow::Result<()> {
     let start = Instant::now();
@@ -54,7 +48,7 @@ fn open_backup(backup: &Path) -> anyhow::Result<File> {
     let metadata = file.metadata()?;
     // DuckDB takes an empty file for a new database: it would replace a store by nothing.
     ensure!(metadata.is_file() && metadata.len() > 0, "{} is no backup: it is empty or no file", backup.display());
-    if let Some(log) = LOGS.map(|ending| beside(backup, ending)).iter().find(|log| log.exists()) {
+    if let Some(log) = LOG_ENDINGS.map(|ending| beside(backup, ending)).iter().find(|log| log.exists()) {
         bail!(
             "{} stands beside {}: a store that is in use or was not closed is no backup; make one with `backup`",
             log.display(),
@@ -62,12 +56,6 @@ fn open_backup(backup: &Path) -> anyhow::Result<File> {
         );
     }
     Ok(file)
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 /// A copy under a name of its own beside the target; gone with all that belongs to it unless it replaces that.
@@ -105,8 +93,8 @@ impl Copy {
     }
 
     fn replace(&self, target: &Path) -> io::Result<()> {
-        for log in LOGS.into_iter().chain(BESIDE) {
-            remove_file(&beside(target, log))?;
+        for ending in LOG_ENDINGS.into_iter().chain(NOTE_ENDINGS) {
+            remove_file(&beside(target, ending))?;
         }
         fs::rename(&self.path, target)?;
         // The new name is durable once its folder is.
@@ -116,7 +104,7 @@ impl Copy {
 
     /// Removes the copy and what the engine left beside it.
     fn remove(&self) {
-        for ending in LOGS.into_iter().chain(BESIDE).chain(["", ".lock"]) {
+        for ending in LOG_ENDINGS.into_iter().chain(NOTE_ENDINGS).chain(["", ".lock"]) {
             let _ = fs::remove_file(beside(&self.path, ending));
         }
         let _ = fs::remove_dir_all(beside(&self.path, ".tmp"));

@@ -16,10 +16,8 @@ use parking_lot::Mutex;
 use super::connection::Connection;
 use super::error::{OpenError, StoreError};
 use super::head::{self, HeadId};
-use super::ownership::beside;
+use super::ownership::{MARK_ENDING, beside};
 
-/// What the file of the note is called, after the store's name.
-const ENDING: &str = ".mark";
 /// Two numbers of twenty digits, with a space between and a line's end.
 const BYTES: usize = 42;
 
@@ -39,7 +37,7 @@ pub(super) struct Mark {
 
 /// Where a store's note stands.
 pub(super) fn path_of(store: &Path) -> PathBuf {
-    beside(store, ENDING)
+    beside(store, MARK_ENDING)
 }
 
 /// The note of a store; none where there is none, or where it is no note.

@@ -23,8 +23,17 @@ impl Drop for Ownership {
     }
 }
 
-/// The path of a file that stands beside the store's.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// Endings of DuckDB's logs, which stand beside a store's file and belong to that file and no other.
+pub const LOG_ENDINGS: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
+/// Endings of what a store notes beside its file, of that file and no other.
+pub const NOTE_ENDINGS: [&str; 2] = [MARK_ENDING, BLOCKS_ENDING];
+/// What was acknowledged last.
+pub(super) const MARK_ENDING: &str = ".mark";
+/// What the last checkpoint wrote over.
+pub(super) const BLOCKS_ENDING: &str = ".blocks";
+
+/// The file with the same name and an ending more.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -13,10 +13,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::connection::Connection;
 use super::error::{During, StoreError};
-use super::ownership::beside;
+use super::ownership::{BLOCKS_ENDING, beside};
 
-/// What the file of the copies is called, after the store's name.
-const ENDING: &str = ".blocks";
 const MAGIC: &[u8; 8] = b"metblk01";
 /// Magic, checksum, iteration of the header, block size and number of blocks, 8 bytes each.
 const HEAD_BYTES: usize = 40;
@@ -36,7 +34,7 @@ pub(super) struct Preimages {
 }
 
 fn path_of(store: &Path) -> PathBuf {
-    beside(store, ENDING)
+    beside(store, BLOCKS_ENDING)
 }
 
 /// The iteration of the header that counts: the higher one.

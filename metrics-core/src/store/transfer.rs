@@ -39,7 +39,7 @@ pub(crate) fn whole_or_absent<T, E: From<StoreError>>(
 }
 
 /// Gives a file its own name, for good.
-fn settle(partial: &Path, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn settle(partial: &Path, path: &Path) -> Result<(), StoreError> {
     let action = format!("cannot write {}", path.display());
     File::open(partial).and_then(|file| file.sync_all()).during(&action)?;
     std::fs::rename(partial, path).during(&action)?;

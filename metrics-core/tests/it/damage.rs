@@ -1,18 +1,12 @@
 //! Logs that lost their end, and clocks that leap.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use metrics_core::{Batch, Engine, MICROS_PER_DAY, OpenError, Options, Point, Timestamp};
+use metrics_core::{Batch, Engine, MICROS_PER_DAY, OpenError, Options, Point, Timestamp, beside};
 
 use crate::durability::Writer;
 use crate::ledger::Ledger;
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
 
 /// A store whose writer was killed after some acknowledgements, with all in its log.
 fn killed(path: &Path) -> u64 {
