@@ -98,6 +98,7 @@ mod tests {
     fn verdicts(of: impl Fn(u64) -> Sample) -> Vec<bool> {
         let run = Run {
             minutes: 17,
+            before: 0,
             rate: 1,
             series: 10,
             samples: samples(of),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,13 +18,45 @@ const FIELDS: [&str; 8] = ["user", "system", "idle", "load", "memory", "read", "
 const NAMES: [&str; 2] = ["requests", "latency"];
 /// How late a tick may begin.
 const LATE: Duration = Duration::from_secs(1);
+/// Time until points from before are sent again that were refused.
+const ASKED_AGAIN: Duration = Duration::from_millis(100);
 
-/// Writers with one schedule.
+/// One of the two ways in which points come.
+pub(crate) struct Format {
+    path: &'static str,
+    kind: &'static str,
+    /// Status of an answer that acknowledges.
+    stored: u16,
+    points_a_host: u64,
+    /// The points of some hosts at a tick, with its time in milliseconds.
+    body: fn(u64, u128, Range<u64>) -> String,
+}
+
+/// Both.
+pub(crate) const FORMATS: [Format; 2] = [
+    Format {
+        path: "/write?precision=ms",
+        kind: "text/plain",
+        stored: 204,
+        points_a_host: FIELDS.len() as u64,
+        body: lines,
+    },
+    Format {
+        path: "/v1/metrics",
+        kind: "application/json",
+        stored: 201,
+        points_a_host: NAMES.len() as u64,
+        body: json,
+    },
+];
+
+/// What every writer keeps to, and what they saw.
 pub(crate) struct Load {
     address: SocketAddr,
     hosts: u64,
     tick: Duration,
-    begun: Instant,
+    /// Ticks whose points are there before the run begins.
+    ticks_before: u64,
     times: Mutex<Times>,
     /// Points whose write was acknowledged.
     pub(crate) acknowledged: AtomicU64,
@@ -34,70 +67,45 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(address: SocketAddr, hosts: u64, rate: u64, begun: Instant) -> Self {
+    /// So many points a second of some hosts, and some time's worth of them from before.
+    pub(crate) fn new(address: SocketAddr, hosts: u64, rate: u64, before: Duration) -> Self {
         let tick = Duration::from_secs_f64((hosts * 10) as f64 / rate as f64);
+        let ticks_before = (before.as_secs_f64() / tick.as_secs_f64()) as u64;
         let [acknowledged, refused, late] = std::array::from_fn(|_| AtomicU64::new(0));
-        Self { address, hosts, tick, begun, times: Mutex::default(), acknowledged, refused, late }
+        Self { address, hosts, tick, ticks_before, times: Mutex::default(), acknowledged, refused, late }
     }
 
     pub(crate) fn times(&self) -> Times {
         self.times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Writes lines until told to stop.
+    /// Writes the points from before now, as fast as the server takes them.
     ///
     /// # Errors
     /// When the server is gone, or refuses for another reason than that it has enough to do.
-    pub(crate) fn write_lines(&self, stop: &AtomicBool) -> anyhow::Result<()> {
-        self.write(stop, "/write?precision=ms", "text/plain", 204, FIELDS.len() as u64, |tick, at_ms, hosts| {
-            let mut text = String::new();
-            for host in hosts {
-                write!(text, "machine,host=host-{host} ").expect("a text takes all");
-                for (i, field) in FIELDS.iter().enumerate() {
-                    let comma = if i > 0 { "," } else { "" };
-                    write!(text, "{comma}{field}={}", value(host * 10 + i as u64, tick)).expect("a text takes all");
+    pub(crate) fn write_before(&self, format: &Format) -> anyhow::Result<()> {
+        let mut connection = Connection::open(self.address)?;
+        let now_ms = now_ms()?;
+        for tick in 0..self.ticks_before {
+            let age = self.tick.mul_f64((self.ticks_before - tick) as f64);
+            for hosts in self.requests() {
+                while !self.write(&mut connection, format, tick, now_ms - age.as_millis(), hosts.clone())? {
+                    std::thread::sleep(ASKED_AGAIN);
                 }
-                writeln!(text, " {at_ms}").expect("a text takes all");
             }
-            text
-        })
+        }
+        Ok(())
     }
 
-    /// Writes JSON until told to stop.
+    /// Writes a tick's points at each tick until told to stop; what is refused is lost.
     ///
     /// # Errors
-    /// As [`Load::write_lines`].
-    pub(crate) fn write_json(&self, stop: &AtomicBool) -> anyhow::Result<()> {
-        self.write(stop, "/v1/metrics", "application/json", 201, NAMES.len() as u64, |tick, at_ms, hosts| {
-            let mut text = String::from("[");
-            for host in hosts {
-                for (i, name) in NAMES.iter().enumerate() {
-                    let comma = if text.len() > 1 { "," } else { "" };
-                    let value = value(host * 10 + 8 + i as u64, tick);
-                    write!(
-                        text,
-                        r#"{comma}{{"timestamp":{at_ms},"name":"{name}","value":{value},"labels":{{"host":"host-{host}"}}}}"#
-                    )
-                    .expect("a text takes all");
-                }
-            }
-            text + "]"
-        })
-    }
-
-    fn write(
-        &self,
-        stop: &AtomicBool,
-        path: &str,
-        kind: &str,
-        stored: u16,
-        points_a_host: u64,
-        body: impl Fn(u64, u128, std::ops::Range<u64>) -> String,
-    ) -> anyhow::Result<()> {
+    /// As [`Load::write_before`].
+    pub(crate) fn write_live(&self, format: &Format, begun: Instant, stop: &AtomicBool) -> anyhow::Result<()> {
         let mut connection = Connection::open(self.address)?;
-        for tick in 0.. {
+        for tick in 0_u64.. {
             let due = self.tick.mul_f64(tick as f64);
-            let now = self.begun.elapsed();
+            let now = begun.elapsed();
             std::thread::sleep(due.saturating_sub(now));
             if stop.load(Ordering::Relaxed) {
                 break;
@@ -105,24 +113,79 @@ impl Load {
             if now.saturating_sub(due) > LATE {
                 self.late.fetch_add(1, Ordering::Relaxed);
             }
-            let at_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-            for first in (0..self.hosts).step_by(HOSTS_A_REQUEST as usize) {
-                let hosts = first..self.hosts.min(first + HOSTS_A_REQUEST);
-                let points = (hosts.end - hosts.start) * points_a_host;
+            let at_ms = now_ms()?;
+            for hosts in self.requests() {
                 let sent = Instant::now();
-                let answer = connection.post(path, kind, None, &body(tick, at_ms, hosts))?;
+                if !self.write(&mut connection, format, self.ticks_before + tick, at_ms, hosts)? {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                }
                 let took = sent.elapsed();
-                match answer.status {
-                    status if status == stored => self.acknowledged.fetch_add(points, Ordering::Relaxed),
-                    503 => self.refused.fetch_add(1, Ordering::Relaxed),
-                    status => anyhow::bail!("{path} was answered {status}: {}", answer.body),
-                };
                 let mut times = self.times.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                times.add(self.begun.elapsed(), took);
+                times.add(begun.elapsed(), took);
             }
         }
         Ok(())
     }
+
+    /// The hosts of each request of a tick.
+    fn requests(&self) -> impl Iterator<Item = Range<u64>> {
+        let hosts = self.hosts;
+        (0..hosts).step_by(HOSTS_A_REQUEST as usize).map(move |first| first..hosts.min(first + HOSTS_A_REQUEST))
+    }
+
+    /// Whether a request was acknowledged, rather than refused because the server has enough to do.
+    fn write(
+        &self,
+        connection: &mut Connection,
+        format: &Format,
+        tick: u64,
+        at_ms: u128,
+        hosts: Range<u64>,
+    ) -> anyhow::Result<bool> {
+        let points = (hosts.end - hosts.start) * format.points_a_host;
+        let answer = connection.post(format.path, format.kind, None, &(format.body)(tick, at_ms, hosts))?;
+        match answer.status {
+            status if status == format.stored => {
+                self.acknowledged.fetch_add(points, Ordering::Relaxed);
+                Ok(true)
+            }
+            503 => Ok(false),
+            status => anyhow::bail!("{} was answered {status}: {}", format.path, answer.body),
+        }
+    }
+}
+
+fn now_ms() -> anyhow::Result<u128> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())
+}
+
+fn lines(tick: u64, at_ms: u128, hosts: Range<u64>) -> String {
+    let mut text = String::new();
+    for host in hosts {
+        write!(text, "machine,host=host-{host} ").expect("a text takes all");
+        for (i, field) in FIELDS.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            write!(text, "{comma}{field}={}", value(host * 10 + i as u64, tick)).expect("a text takes all");
+        }
+        writeln!(text, " {at_ms}").expect("a text takes all");
+    }
+    text
+}
+
+fn json(tick: u64, at_ms: u128, hosts: Range<u64>) -> String {
+    let mut text = String::from("[");
+    for host in hosts {
+        for (i, name) in NAMES.iter().enumerate() {
+            let comma = if text.len() > 1 { "," } else { "" };
+            let value = value(host * 10 + 8 + i as u64, tick);
+            write!(
+                text,
+                r#"{comma}{{"timestamp":{at_ms},"name":"{name}","value":{value},"labels":{{"host":"host-{host}"}}}}"#
+            )
+            .expect("a text takes all");
+        }
+    }
+    text + "]"
 }
 
 /// A value with two decimals that wanders between ticks, around another level for each series.

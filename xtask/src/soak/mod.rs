@@ -9,6 +9,7 @@ mod times;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -17,7 +18,7 @@ use crate::binary::BinaryArgs;
 use crate::http::Connection;
 use crate::say;
 use crate::server::{Launch, Server};
-use load::Load;
+use load::{FORMATS, Load};
 use sample::Sample;
 use times::Times;
 
@@ -37,6 +38,10 @@ pub(crate) struct Args {
     /// Points per second
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(10..))]
     rate: u64,
+    /// Minutes of the same load that are there before, sent as fast as they are taken: a cache that is not full yet
+    /// grows as a leak does
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    before: u64,
     /// Series, in tens: ten metrics of so many hosts
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
     series: u64,
@@ -53,6 +58,8 @@ pub(crate) struct Args {
 /// What a run saw.
 pub(crate) struct Run {
     pub(crate) minutes: u64,
+    /// Points that were there before.
+    pub(crate) before: u64,
     pub(crate) rate: u64,
     pub(crate) series: u64,
     pub(crate) samples: Vec<Sample>,
@@ -85,24 +92,30 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
 }
 
 fn under_load(args: &Args, launch: &Launch, server: &Server) -> anyhow::Result<Run> {
+    let load = Load::new(server.address, args.series / 10, args.rate, Duration::from_secs(args.before * 60));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let writers = FORMATS.each_ref().map(|format| scope.spawn(|| load.write_before(format)));
+        writers.into_iter().try_for_each(ended)
+    })?;
+    let before = load.acknowledged.load(Ordering::Relaxed);
+    say(format_args!("{before} points from before in {:.0} s", began.elapsed().as_secs_f64()));
     let begun = Instant::now();
-    let load = Load::new(server.address, args.series / 10, args.rate, begun);
     let asking = queries::Queries::new(server.address, begun);
     let stop = AtomicBool::new(false);
     let samples = std::thread::scope(|scope| {
-        let writers = [scope.spawn(|| load.write_lines(&stop)), scope.spawn(|| load.write_json(&stop))];
+        let writers = FORMATS.each_ref().map(|format| scope.spawn(|| load.write_live(format, begun, &stop)));
         let asker = scope.spawn(|| asking.run(&stop));
         let samples = watch(args, launch, server, &load, begun, || {
             writers.iter().any(|writer| writer.is_finished()) || asker.is_finished()
         });
         stop.store(true, Ordering::Relaxed);
-        for thread in writers.into_iter().chain([asker]) {
-            thread.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))?;
-        }
+        writers.into_iter().chain([asker]).try_for_each(ended)?;
         samples
     })?;
     Ok(Run {
         minutes: args.minutes,
+        before,
         rate: args.rate,
         series: args.series / 10 * 10,
         samples,
@@ -112,6 +125,11 @@ fn under_load(args: &Args, launch: &Launch, server: &Server) -> anyhow::Result<R
         refused: load.refused.load(Ordering::Relaxed),
         late: load.late.load(Ordering::Relaxed),
     })
+}
+
+/// What a client that has ended has to say.
+fn ended(client: ScopedJoinHandle<'_, anyhow::Result<()>>) -> anyhow::Result<()> {
+    client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))
 }
 
 /// Takes samples until the time is over or a client has ended before it.

@@ -10,14 +10,15 @@ use super::times::{SPAN, Times, span_of};
 pub(crate) fn markdown(run: &Run, verdicts: &[(bool, String)]) -> String {
     let passed = verdicts.iter().all(|(passed, _)| *passed);
     let mut text = format!(
-        "# Soak: {}\n\n{} minutes, {} points/s asked for, {} series; {} points acknowledged ({:.0}/s), {} requests refused, \
-         {} ticks more than a second late.\n\n",
+        "# Soak: {}\n\n{} minutes, {} points/s asked for, {} series; {} points were there before, {} more were acknowledged ({:.0}/s), \
+         {} requests refused, {} ticks more than a second late.\n\n",
         if passed { "passed" } else { "FAILED" },
         run.minutes,
         run.rate,
         run.series,
-        run.acknowledged,
-        run.acknowledged as f64 / run.samples.last().map_or(1.0, |last| last.at.as_secs_f64()),
+        run.before,
+        run.acknowledged - run.before,
+        (run.acknowledged - run.before) as f64 / run.samples.last().map_or(1.0, |last| last.at.as_secs_f64()),
         run.refused,
         run.late,
     );
