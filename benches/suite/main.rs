@@ -65,6 +65,9 @@ struct Arguments {
     /// Where servers keep their files while they are measured; by default beside the results.
     #[arg(long)]
     work: Option<PathBuf>,
+    /// Leaves the servers' files where they are, to ask more of them.
+    #[arg(long)]
+    keep: bool,
     /// This server's program; by default the one beside this program.
     #[arg(long)]
     metrics: Option<PathBuf>,
@@ -109,7 +112,9 @@ fn main() -> Result<()> {
         }
         let begun = Instant::now();
         let mut measured = (unit.run)(&folder).with_context(|| unit.name.clone())?;
-        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        if !arguments.keep {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
         measured.took_s = begun.elapsed().as_secs_f64();
         println!("{}: {:.0} s", unit.name, measured.took_s);
         std::fs::write(&path, serde_json::to_string_pretty(&measured)?)?;
