@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::UInt8Type;
+use arrow::datatypes::{SchemaRef, UInt8Type};
 use duckdb::{Connection, ToSql};
 
 use super::chunk::ChunkTable;
@@ -185,15 +185,11 @@ fn read_together(
         parts.push(format!("(SELECT {part}::UTINYINT, {} {source} LIMIT {limit})", scan.column_list()));
         values.extend(more);
     }
-    let mut statement = connection.prepare_cached(&parts.join(" UNION ALL ")).during(action)?;
-    let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value).collect();
-    statement.execute(&values[..]).during(action)?;
-    let schema = statement.schema();
-    let schema = Arc::new(schema.project(&(1..schema.fields().len()).collect::<Vec<_>>()).during(action)?);
     let mut found: Vec<Vec<RecordBatch>> = vec![Vec::new(); kept.len()];
-    while let Some(batch) = statement.step().during(action)? {
-        split(&RecordBatch::from(&batch), &mut found).during(action)?;
-    }
+    let schema = each_batch(connection, &parts.join(" UNION ALL "), &values, |batch| -> Result<(), StoreError> {
+        split(&batch, &mut found).during(action)
+    })?;
+    let schema = Arc::new(schema.project(&(1..schema.fields().len()).collect::<Vec<_>>()).during(action)?);
     for ((&place, scan), batches) in places.iter().zip(&kept).zip(found) {
         if batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64 <= 2 * SMALL_ROWS {
             let rows = Arc::new(concat_batches(&schema, &batches).during(action)?);
@@ -225,14 +221,35 @@ fn stream<E: From<StoreError>>(
     scan: &Scan,
     each: &mut impl FnMut(&Scan, &Columns<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let action = "cannot read a chunk";
     let (source, values) = scan.source();
-    let mut statement = connection.prepare_cached(&format!("SELECT {} {source}", scan.column_list())).during(action)?;
+    let sql = format!("SELECT {} {source}", scan.column_list());
+    each_batch(connection, &sql, &values, |batch| each(scan, &Columns::of(&batch))).map(|_| ())
+}
+
+/// Runs a statement and hands its batches on; gives back their schema. The statement is kept for the next time, unless
+/// it was given up half way.
+///
+/// The rows come as a stream, also where all of them are wanted: a kept statement holds its last result, which of a stream
+/// that has ended is empty, and of one that has not holds its transaction open.
+fn each_batch<E: From<StoreError>>(
+    connection: &Connection,
+    sql: &str,
+    values: &[Box<dyn ToSql>],
+    mut each: impl FnMut(RecordBatch) -> Result<(), E>,
+) -> Result<SchemaRef, E> {
+    let action = "cannot read a chunk";
+    let mut statement = connection.prepare_cached(sql).during(action)?;
     let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value).collect();
-    for batch in statement.stream_arrow(&values[..]).during(action)? {
-        each(scan, &Columns::of(&batch.during(action)?))?;
+    let stream = statement.stream_arrow(&values[..]).during(action);
+    let ended = stream.map_err(E::from).and_then(|mut batches| {
+        let schema = batches.get_schema();
+        batches.try_for_each(|batch| each(batch.during(action)?))?;
+        Ok(schema)
+    });
+    if ended.is_err() {
+        statement.discard();
     }
-    Ok(())
+    ended
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::chunk_writer::{ChunkWriter, Layout, MIN_REDUCTION, Rollups};
 use super::connection::{Database, transaction, transaction_if_any};
 use super::encoding::Encoding;
 use super::error::{During, StoreError};
-use super::memtable::{Memtable, Row, Run, Segment};
+use super::memtable::{Row, Run, Segment};
 use super::run_merge::{PointSource, merge_runs};
 use crate::model::MICROS_PER_DAY;
 use crate::rollup::Tier;
@@ -23,15 +23,14 @@ const MAX_PIECES: usize = 8;
 /// Chunks of about one size that are merged into one.
 const FANOUT: usize = 4;
 
-/// Writes the points of a memtable as chunks cut at aligned times: by days, or by the least power of eight days that
+/// Writes the points of a segment as chunks cut at aligned times: by days, or by the least power of eight days that
 /// gives at most [`MAX_PIECES`], so that neither a year of rare points nor a few late ones make many tables.
-pub(crate) fn write_memtable(
+pub(crate) fn write_segment(
     connection: &Connection,
-    memtable: Memtable,
+    segment: &Segment,
     mut next_id: impl FnMut() -> ChunkId,
 ) -> Result<Vec<Chunk>, StoreError> {
-    let segment = memtable.into_segment();
-    let pieces = pieces(&segment);
+    let pieces = pieces(segment);
     transaction(connection, || {
         pieces
             .iter()

@@ -206,35 +206,43 @@ impl Segment {
         (first..self.runs.len()).map(|index| self.run(index)).take_while(move |run| run.series <= high)
     }
 
-    /// Two segments as one.
-    fn merged(a: &Self, b: &Self) -> Self {
-        let mut merged = Self::with_capacity(a.len() + b.len());
-        merged.runs.reserve(a.runs.len().max(b.runs.len()));
-        let (mut left, mut right) = (a.runs().peekable(), b.runs().peekable());
-        while let (Some(x), Some(y)) = (left.peek(), right.peek()) {
-            match x.series.cmp(&y.series) {
-                Ordering::Less => merged.push_run(left.next().expect("it was peeked")),
-                Ordering::Greater => merged.push_run(right.next().expect("it was peeked")),
-                Ordering::Equal => {
-                    merged.push_both(left.next().expect("it was peeked"), right.next().expect("it was peeked"));
+    /// Several segments as one. They are few: looking at the next series of each beats a heap.
+    fn merged(parts: &[&Self]) -> Self {
+        let mut merged = Self::with_capacity(parts.iter().map(|part| part.len()).sum());
+        merged.runs.reserve(parts.iter().map(|part| part.runs.len()).max().unwrap_or(0));
+        let mut passed = vec![0; parts.len()];
+        let mut runs = Vec::with_capacity(parts.len());
+        loop {
+            let next = parts.iter().zip(&passed).filter_map(|(part, &passed)| part.runs.get(passed));
+            let Some(series) = next.map(|(series, _)| *series).min() else { return merged };
+            for (part, passed) in parts.iter().zip(&mut passed) {
+                if part.runs.get(*passed).is_some_and(|(next, _)| *next == series) {
+                    runs.push(part.run(*passed));
+                    *passed += 1;
                 }
             }
+            merged.push_all(&mut runs);
         }
-        left.chain(right).for_each(|run| merged.push_run(run));
-        merged
     }
 
-    /// Adds the points of one series from two runs: as much of the one as is not after the next of the other, in turns.
-    /// Of points that came in order that is a copy of each run as a whole.
-    fn push_both<'a>(&mut self, mut a: Run<'a>, mut b: Run<'a>) {
-        while let (Some(x), Some(y)) = (a.first(), b.first()) {
-            let from = if x.order(&y).is_le() { (&mut a, y) } else { (&mut b, x) };
-            let (before, rest) = from.0.split_after(&from.1);
+    /// Adds the points of one series from several runs: as much of the one that is first as is not after the next of the
+    /// others, in turns. Of points that came in order that is a copy of each run as a whole.
+    fn push_all(&mut self, runs: &mut Vec<Run<'_>>) {
+        runs.retain(|run| !run.times.is_empty());
+        while runs.len() > 1 {
+            // The run whose first point is the first of all goes to the end.
+            runs.sort_unstable_by(|a, b| match (a.first(), b.first()) {
+                (Some(a), Some(b)) => b.order(&a),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            });
+            let [.., second, first] = runs.as_mut_slice() else { break };
+            let Some(next) = second.first() else { break };
+            let (before, rest) = first.split_after(&next);
             self.push_run(before);
-            *from.0 = rest;
+            *first = rest;
+            runs.pop_if(|first| first.times.is_empty());
         }
-        self.push_run(a);
-        self.push_run(b);
+        runs.drain(..).for_each(|run| self.push_run(run));
     }
 }
 
@@ -251,8 +259,10 @@ pub(super) fn is_in_order(times: &[i64], values: &[f64]) -> bool {
 /// A segment is merged with the one before it unless that one is this many times larger, which keeps the
 /// number of segments below `log(points)` and the merging of a point below as many times.
 const GROWTH: usize = 4;
+/// Nor are segments merged into one of more points: for a while there would be twice their memory.
+const MAX_MERGED: usize = 1 << 19;
 
-/// Segments, the largest first. A clone shares them.
+/// Segments, in the order in which they came. A clone shares them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memtable {
     segments: Vec<Arc<Segment>>,
@@ -272,8 +282,10 @@ impl Memtable {
     pub(crate) fn with_segment(&self, mut last: Segment) -> Self {
         let len = self.len + last.len();
         let mut segments = self.segments.clone();
-        while let Some(previous) = segments.pop_if(|previous| previous.len() < GROWTH * last.len()) {
-            last = Segment::merged(&previous, &last);
+        while let Some(previous) = segments
+            .pop_if(|previous| previous.len() < GROWTH * last.len() && previous.len() + last.len() <= MAX_MERGED)
+        {
+            last = Segment::merged(&[&previous, &last]);
         }
         if last.len() > 0 {
             segments.push(Arc::new(last));
@@ -286,10 +298,17 @@ impl Memtable {
     }
 
     /// All points in one segment.
-    pub(crate) fn into_segment(self) -> Arc<Segment> {
-        let mut segments = self.segments.into_iter().rev();
-        let smallest = segments.next().unwrap_or_else(|| Arc::new(Segment::with_capacity(0)));
-        segments.fold(smallest, |merged, segment| Arc::new(Segment::merged(&segment, &merged)))
+    pub(crate) fn to_segment(&self) -> Arc<Segment> {
+        match &self.segments[..] {
+            [only] => Arc::clone(only),
+            segments => Arc::new(Segment::merged(&segments.iter().map(|segment| &**segment).collect::<Vec<_>>())),
+        }
+    }
+}
+
+impl From<Arc<Segment>> for Memtable {
+    fn from(segment: Arc<Segment>) -> Self {
+        Self { len: segment.len(), segments: vec![segment] }
     }
 }
 
@@ -326,6 +345,17 @@ mod tests {
             expected.iter().copied().filter(|r| (3..=5).contains(&r.series.0) && (10..50).contains(&r.at)).collect();
         assert!(!wanted.is_empty());
         assert_eq!(between(3, 5), wanted);
-        assert_eq!(memtable.into_segment().runs().flat_map(Run::rows).collect::<Vec<_>>(), expected);
+        assert_eq!(memtable.to_segment().runs().flat_map(Run::rows).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn large_segments_are_left_apart() {
+        let rows: Vec<Row> = (0..300_000).map(|at| row(1, at, 0.5)).collect();
+        let memtable = (0..3).fold(Memtable::default(), |memtable, _| memtable.with_segment(Segment::from_rows(&rows)));
+        let lens: Vec<usize> = memtable.segments().iter().map(|segment| segment.len()).collect();
+        assert_eq!(lens, [300_000; 3]);
+        let merged = Memtable::from(memtable.to_segment());
+        assert_eq!((merged.segments().len(), merged.len()), (1, 900_000));
+        assert!(merged.segments()[0].runs().all(|run| run.times.is_sorted()));
     }
 }

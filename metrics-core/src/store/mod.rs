@@ -246,7 +246,11 @@ impl Store {
     /// Moves the sealed memtable into chunks. Without one there is nothing to do.
     pub(crate) fn flush_sealed(&self, connection: &Connection) -> Result<(), StoreError> {
         let Some(sealed) = self.current.load().sealed.clone() else { return Ok(()) };
-        let moved = compaction::write_memtable(connection, sealed, || self.next_chunk_id())
+        // Queries read the same points from one segment from now on, so that its parts are not held besides.
+        let segment = sealed.to_segment();
+        self.current.update(|snapshot| snapshot.sealed = Some(Arc::clone(&segment).into()));
+        drop(sealed);
+        let moved = compaction::write_segment(connection, &segment, || self.next_chunk_id())
             .and_then(|chunks| self.publish(connection, &[], chunks, true, false));
         self.flushes.note(moved.is_ok());
         moved

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use metrics_core::{Batch, Engine, Options, Point, SqlLimits, Timestamp, WriteError};
+use metrics_core::{Batch, Engine, Options, Per, Point, QueryError, QueryRequest, SqlLimits, Timestamp, WriteError};
 
 const LIMIT_BYTES: u64 = 1 << 20;
 /// What one commit adds to a log that is not at its bound yet, about.
@@ -89,5 +89,25 @@ fn a_checkpoint_that_a_query_held_up_is_made_up_for_without_another_write() {
         assert!(begun.elapsed() < PATIENCE, "{} bytes of log stay", engine.stats().wal_bytes);
         std::thread::yield_now();
     }
+    engine.close().expect("closes");
+}
+
+#[test]
+fn a_query_that_is_refused_half_way_holds_nothing_up() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // More points than are read at once, in chunks that are then replaced.
+    let options = Options { max_raw_rows: 50_000, head_points: 30_000, ..Options::default() };
+    let engine = Engine::open_with(folder.path().join("m.duckdb"), options).expect("opens");
+    let write = |number| assert!(engine.write(batch(number)).expect("open").wait().is_ok());
+    (0..100).for_each(write);
+    engine.compact().expect("moves all points into chunks");
+    let mut all = QueryRequest::new(["m"], Timestamp::EPOCH, Timestamp::clamped(i64::MAX)).expect("a name");
+    all.per = Per::Raw;
+    let refused = engine.query(&all).expect_err("200,000 points are more than it may read");
+    assert!(matches!(refused, QueryError::TooManyRows { limit: 50_000 }), "{refused}");
+    // The chunk that it read from is merged with these, and its tables go.
+    (100..200).for_each(write);
+    engine.compact().expect("compacts");
+    assert!(engine.stats().wal_bytes < COMMIT_BYTES / 2, "{} bytes of log stay", engine.stats().wal_bytes);
     engine.close().expect("closes");
 }
