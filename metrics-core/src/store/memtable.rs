@@ -214,7 +214,7 @@ impl Segment {
         let mut runs = Vec::with_capacity(parts.len());
         loop {
             let next = parts.iter().zip(&passed).filter_map(|(part, &passed)| part.runs.get(passed));
-            let Some(series) = next.map(|(series, _)| *series).min() else { return merged };
+            let Some(series) = next.map(|(series, _)| *series).min() else { break };
             for (part, passed) in parts.iter().zip(&mut passed) {
                 if part.runs.get(*passed).is_some_and(|(next, _)| *next == series) {
                     runs.push(part.run(*passed));
@@ -223,6 +223,9 @@ impl Segment {
             }
             merged.push_all(&mut runs);
         }
+        // With many series they take as much as the points.
+        merged.runs.shrink_to_fit();
+        merged
     }
 
     /// Adds the points of one series from several runs: as much of the one that is first as is not after the next of the

@@ -142,12 +142,11 @@ fn watch(
     ended: impl Fn() -> bool,
 ) -> anyhow::Result<Vec<Sample>> {
     let whole = Duration::from_secs(args.minutes * 60);
-    let mut connection = server.connect()?;
     let mut samples: Vec<Sample> = Vec::new();
     while begun.elapsed() < whole && !ended() {
         let next = SAMPLE_INTERVAL * (samples.len() as u32 + 1);
         std::thread::sleep(next.saturating_sub(begun.elapsed()));
-        let sample = Sample::take(begun.elapsed(), server.pid(), launch, &mut connection)?;
+        let sample = Sample::take(begun.elapsed(), server, launch)?;
         if samples.len() % SAMPLES_A_LINE == SAMPLES_A_LINE - 1 {
             say(format_args!("{}, {} points", sample.line(), load.acknowledged.load(Ordering::Relaxed)));
         }

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::http::Connection;
-use crate::server::{Launch, length};
+use crate::server::{Launch, Server, length};
 
 /// One look.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +29,8 @@ impl Sample {
     ///
     /// # Errors
     /// When the process or the server is gone.
-    pub(crate) fn take(at: Duration, pid: u32, launch: &Launch, connection: &mut Connection) -> anyhow::Result<Self> {
+    pub(crate) fn take(at: Duration, server: &Server, launch: &Launch) -> anyhow::Result<Self> {
+        let pid = server.pid();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -42,7 +42,8 @@ impl Sample {
         let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
         let mut log = launch.store.clone().into_os_string();
         log.push(".wal");
-        let figures = connection.get("/metrics")?.body;
+        // A connection of its own: one that is idle between samples may be closed.
+        let figures = server.connect()?.get("/metrics")?.body;
         let figure = |name: &str| {
             let line = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             line.and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0)
