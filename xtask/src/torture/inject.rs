@@ -1,5 +1,5 @@
 //! The Nth write, fsync or unlink of each thread of the store fails, or is the last thing that the process does: for
-//! every N that a stated work reaches (a kill, or EIO once; other errors for some of them). After a kill the process that recovers is killed once too.
+//! every N that a stated work reaches. After a kill the process that recovers is killed once too.
 
 use std::time::{Duration, Instant};
 
@@ -24,8 +24,7 @@ const HEAD_POINTS: u64 = 400;
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// A process that recovers is killed within so long.
 const RECOVERY_MICROS: u64 = 60_000;
-/// Of faults that are not tried at every N so many, spread over those that are reached; with `--quick` of every fault.
-const SAMPLED_NS: u64 = 8;
+/// With `--quick` so many Ns, spread over those that are reached.
 const QUICK_NS: u64 = 2;
 
 /// Which thread's calls are counted.
@@ -77,11 +76,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
                 }
                 // A little beyond: threads do not do quite the same every time.
                 let last = if reached == 0 { 0 } else { reached + 2 };
-                let step = match fault {
-                    _ if context.quick => last.div_ceil(QUICK_NS).max(1),
-                    Fault::Kill | Fault::Once("EIO") => 1,
-                    _ => last.div_ceil(SAMPLED_NS).max(1),
-                };
+                let step = if context.quick { last.div_ceil(QUICK_NS).max(1) } else { 1 };
                 for at in (1..=last).step_by(usize::try_from(step)?) {
                     if let Err(error) = one(context, &template, (actor, call, fault, at), &mut random, &mut tally) {
                         tally.fail(format!("{name}, {call} {at}, {}: {error:#}", fault.name()));
