@@ -11,8 +11,8 @@ use super::options::Options;
 use super::ownership::beside;
 use super::space;
 
-/// Prepared statements kept for each reading connection.
-const CACHED_STATEMENTS: usize = 256;
+/// Prepared statements kept for each reading connection: enough for what dashboards ask again and again.
+const CACHED_STATEMENTS: usize = 64;
 
 /// What DuckDB may spill in any case, also on a disk that is full: less would let it fail where it hardly spills.
 const LEAST_TEMP_BYTES: u64 = 16 << 20;
@@ -33,6 +33,8 @@ struct Readers {
 struct ReaderState {
     idle: Vec<Connection>,
     may_open: usize,
+    /// How often statements were to be forgotten.
+    forgotten: u64,
 }
 
 impl Database {
@@ -53,7 +55,7 @@ impl Database {
         if options.sql {
             shut(&root, options.backup_directory.as_deref())?;
         }
-        let readers = ReaderState { idle: Vec::new(), may_open: options.read_connections.max(1) };
+        let readers = ReaderState { idle: Vec::new(), may_open: options.read_connections.max(1), forgotten: 0 };
         Ok(Self {
             root: Mutex::new(root),
             path: path.to_owned(),
@@ -73,22 +75,34 @@ impl Database {
 
     /// Runs a reader on one of the reading connections, waiting for one where all are in use.
     pub(crate) fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
-        let reader = Lent { connection: Some(self.take_reader()?), readers: &self.readers };
+        let reader = self.lend()?;
         read(reader.connection.as_ref().expect("it is taken only when dropped"))
     }
 
-    fn take_reader(&self) -> Result<Connection, StoreError> {
+    /// Lets go of the statements that are kept: their plans hold on to tables, also to such as were dropped.
+    pub(crate) fn forget_statements(&self) {
+        let mut state = self.readers.idle.lock();
+        state.forgotten += 1;
+        state.idle.iter().for_each(Connection::flush_prepared_statement_cache);
+    }
+
+    fn lend(&self) -> Result<Lent<'_>, StoreError> {
         let mut state = self.readers.idle.lock();
         loop {
+            let lent = |connection, forgotten| Lent { connection: Some(connection), forgotten, readers: &self.readers };
             if let Some(connection) = state.idle.pop() {
-                return Ok(connection);
+                return Ok(lent(connection, state.forgotten));
             }
             if state.may_open > 0 {
                 state.may_open -= 1;
+                let forgotten = state.forgotten;
                 drop(state);
-                let connection = self.connect()?;
+                let connection = self.connect().inspect_err(|_| {
+                    self.readers.idle.lock().may_open += 1;
+                    self.readers.returned.notify_one();
+                })?;
                 connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-                return Ok(connection);
+                return Ok(lent(connection, forgotten));
             }
             self.readers.returned.wait(&mut state);
         }
@@ -98,12 +112,20 @@ impl Database {
 /// A reading connection on loan: goes back even when its borrower panics.
 struct Lent<'a> {
     connection: Option<Connection>,
+    /// [`ReaderState::forgotten`] when it was lent.
+    forgotten: u64,
     readers: &'a Readers,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.readers.idle.lock().idle.extend(self.connection.take());
+        let Some(connection) = self.connection.take() else { return };
+        let mut state = self.readers.idle.lock();
+        if state.forgotten != self.forgotten {
+            connection.flush_prepared_statement_cache();
+        }
+        state.idle.push(connection);
+        drop(state);
         self.readers.returned.notify_one();
     }
 }

@@ -22,12 +22,31 @@ impl Flushes {
         self.tried.notify_all();
     }
 
-    /// Waits until this holds, or a try has failed.
-    pub(super) fn wait(&self, until: impl Fn() -> bool) {
+    /// Tries that failed so far.
+    pub(super) fn failed(&self) -> u64 {
+        *self.failed.lock()
+    }
+
+    /// Waits until this holds, or more tries have failed than had `before`: who asks for a try takes that number first, for
+    /// the try may have ended when the wait begins.
+    pub(super) fn wait(&self, before: u64, until: impl Fn() -> bool) {
         let mut failed = self.failed.lock();
-        let before = *failed;
         while !until() && *failed == before {
             self.tried.wait_for(&mut failed, LOOK_INTERVAL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_that_failed_before_the_wait_began_is_not_waited_for() {
+        let flushes = Flushes::default();
+        let before = flushes.failed();
+        flushes.note(false);
+        flushes.wait(before, || false);
+        assert_eq!(flushes.failed(), before + 1);
     }
 }

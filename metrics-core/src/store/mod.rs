@@ -256,9 +256,15 @@ impl Store {
         moved
     }
 
-    /// Waits until no sealed memtable is left, or moving it into chunks has failed, or whoever moves it has `stopped`.
-    pub(crate) fn wait_for_flush(&self, stopped: impl Fn() -> bool) {
-        self.flushes.wait(|| self.current.load().sealed.is_none() || stopped());
+    /// How often moving a sealed memtable into chunks has failed.
+    pub(crate) fn failed_flushes(&self) -> u64 {
+        self.flushes.failed()
+    }
+
+    /// Waits until no sealed memtable is left, or moving it into chunks has failed more often than `before`, or whoever
+    /// moves it has `stopped`.
+    pub(crate) fn wait_for_flush(&self, before: u64, stopped: impl Fn() -> bool) {
+        self.flushes.wait(before, || self.current.load().sealed.is_none() || stopped());
     }
 
     /// Merges chunks once; false when there are none that should be merged.
@@ -319,6 +325,7 @@ impl Store {
             }
         });
         self.read_cache.forget(|chunk| old.iter().any(|old| old.id == chunk));
+        self.database.forget_statements();
         if points_left {
             self.count_anew(connection)?;
         }

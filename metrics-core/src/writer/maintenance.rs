@@ -88,6 +88,7 @@ impl Maintenance {
         if store.snapshot().sealed.is_none() {
             return;
         }
+        let failed = store.failed_flushes();
         // A round under way moves them too, between one chunk and the next: its end may be far.
         self.ask(|state| {
             state.tasks.push_back(Box::new(|store, connection| {
@@ -97,7 +98,7 @@ impl Maintenance {
                 }
             }));
         });
-        store.wait_for_flush(|| self.state.lock().stop);
+        store.wait_for_flush(failed, || self.state.lock().stop);
     }
 
     /// Lets the thread end after what it is doing; tasks that wait are refused.
