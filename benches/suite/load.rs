@@ -52,8 +52,10 @@ pub(crate) struct Sent {
     pub(crate) bytes: u64,
 }
 
-/// Sends so many ticks of the workload.
-pub(crate) fn send_ticks(address: SocketAddr, bodies: &mut Bodies, ticks: usize) -> Result<Sent> {
+/// Sends so many ticks of the workload: over each connection as fast as it is answered. Prometheus refuses what is much
+/// older than its newest sample, and connections run apart in time: it gets all of them in turn over one.
+pub(crate) fn send_ticks(running: &Running, bodies: &mut Bodies, ticks: usize) -> Result<Sent> {
+    let address = running.address;
     let (mut left, mut sent) = (ticks, Sent::default());
     while left > 0 {
         let (mut slice, mut bytes) = (vec![Vec::new(); CONNECTIONS], 0);
@@ -64,6 +66,9 @@ pub(crate) fn send_ticks(address: SocketAddr, bodies: &mut Bodies, ticks: usize)
                 bytes += request.len();
                 shard.push(request);
             }
+        }
+        if running.system == System::Prometheus {
+            slice = vec![in_turn(slice)];
         }
         let begun = Instant::now();
         let retries: Result<Vec<u64>> = std::thread::scope(|scope| {
@@ -76,6 +81,19 @@ pub(crate) fn send_ticks(address: SocketAddr, bodies: &mut Bodies, ticks: usize)
         sent.bytes += bytes as u64;
     }
     Ok(sent)
+}
+
+/// The requests of several connections for one, in the order of time.
+fn in_turn(slice: Vec<Vec<Vec<u8>>>) -> Vec<Vec<u8>> {
+    let mut connections: Vec<_> = slice.into_iter().map(Vec::into_iter).collect();
+    let mut requests = Vec::new();
+    loop {
+        let before = requests.len();
+        requests.extend(connections.iter_mut().filter_map(Iterator::next));
+        if requests.len() == before {
+            return requests;
+        }
+    }
 }
 
 /// Sends requests one after the other; gives back how many had to be sent again.
@@ -103,7 +121,7 @@ pub(crate) fn load(running: &Running, bodies: &mut Bodies, format: Format, sampl
     let series = bodies.workload.series() as u64;
     let ticks = samples.div_ceil(series) as usize;
     let before = running.process.cpu_seconds()?;
-    let sent = send_ticks(running.address, bodies, ticks)
+    let sent = send_ticks(running, bodies, ticks)
         .with_context(|| format!("loading {samples} samples into {} as {}", running.system.name(), format.name()))?;
     let cpu_s = running.process.cpu_seconds()? - before;
     running.settle()?;

@@ -109,7 +109,7 @@ pub(crate) fn growth(
     for &size in sizes {
         let ticks = size.saturating_sub(there).div_ceil(series);
         let before = running.process.cpu_seconds()?;
-        send_ticks(running.address, &mut bodies, ticks as usize)?;
+        send_ticks(&running, &mut bodies, ticks as usize)?;
         running.settle()?;
         let cpu_s = running.process.cpu_seconds()? - before;
         let memory_mib = running.process.memory_mib()?.0;
