@@ -208,6 +208,8 @@ impl Store {
         let target = if seal { heads.active + 1 } else { heads.active };
         connection::transaction(connection, || {
             if seal {
+                // The statement that is kept for the head so far would hold on to it.
+                connection.flush_prepared_statement_cache();
                 head::create(connection, target)?;
                 let all: Vec<HeadId> = heads.all().into_iter().chain([target]).collect();
                 schema::replace_points_view(connection, &all, &self.current.load().chunks)?;
