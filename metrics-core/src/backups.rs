@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::engine::Engine;
 use crate::model::Timestamp;
-use crate::store::{LOG_ENDINGS, NOTE_ENDINGS, OpenError, Ownership, StoreError, beside, settle};
+use crate::store::{OpenError, Ownership, StoreError, beside, remove_with_companions, settle};
 
 /// Time in the name of a backup, in UTC: its order is that of the names.
 const TIME: &str = "%Y%m%dT%H%M%SZ";
@@ -218,11 +218,4 @@ fn prove(copy: &Path) -> Result<u64, BackupError> {
         0 => Ok(points),
         differences => Err(BackupError::Differs { differences }),
     }
-}
-
-fn remove_with_companions(path: &Path) {
-    for ending in LOG_ENDINGS.into_iter().chain(NOTE_ENDINGS).chain(["", ".partial", ".lock"]) {
-        let _ = fs::remove_file(beside(path, ending));
-    }
-    let _ = fs::remove_dir_all(beside(path, ".tmp"));
 }

@@ -72,7 +72,7 @@ pub use query::QueryError;
 #[cfg(feature = "engine")]
 pub use store::{
     CheckReport, DiskFull, Failed, Keep, LOG_ENDINGS, MAX_SQL_BYTES, NOTE_ENDINGS, OpenError, Options, Ownership,
-    RetentionError, RetentionRule, SqlError, SqlLimits, StoreError, beside,
+    RetentionError, RetentionRule, SqlError, SqlLimits, StoreError, beside, remove_with_companions,
 };
 #[cfg(feature = "engine")]
 pub use watch::{Change, ChangedSpan, Watch, WatchPosition, WatchPositionError, WatchTimeout};

@@ -11,6 +11,7 @@ mod torture;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::thread::ScopedJoinHandle;
 
 use clap::Parser;
 
@@ -37,6 +38,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What a client that ran on a thread has to say.
+fn joined(client: ScopedJoinHandle<'_, anyhow::Result<()>>) -> anyhow::Result<()> {
+    client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))
 }
 
 /// A line for whoever watches. That nobody does stops nothing.

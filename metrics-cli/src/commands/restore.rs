@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use metrics_core::{Engine, LOG_ENDINGS, NOTE_ENDINGS, Options, Ownership, beside};
+use metrics_core::{Engine, LOG_ENDINGS, NOTE_ENDINGS, Options, Ownership, beside, remove_with_companions};
 
 use crate::args::RestoreArgs;
 use crate::output::{counted, note};
 
 /// What the copy is called until it is known to be sound.
 const UNPROVEN: &str = ".restoring";
+
 /// Runs the command.
 pub(crate) async fn run(args: RestoreArgs, target: PathBuf, options: Options) -> anyhow::Result<()> {
     let start = Instant::now();
@@ -67,7 +68,7 @@ impl Copy {
     fn new(target: &Path) -> Self {
         let copy = Self { path: beside(target, UNPROVEN) };
         // Of a restore that was killed. The target is owned: there is no other that runs.
-        copy.remove();
+        remove_with_companions(&copy.path);
         copy
     }
 
@@ -101,19 +102,11 @@ impl Copy {
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     }
-
-    /// Removes the copy and what the engine left beside it.
-    fn remove(&self) {
-        for ending in LOG_ENDINGS.into_iter().chain(NOTE_ENDINGS).chain(["", ".lock"]) {
-            let _ = fs::remove_file(beside(&self.path, ending));
-        }
-        let _ = fs::remove_dir_all(beside(&self.path, ".tmp"));
-    }
 }
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        self.remove();
+        remove_with_companions(&self.path);
     }
 }
 

@@ -228,16 +228,14 @@ impl Segment {
         merged
     }
 
-    /// Adds the points of one series from several runs: as much of the one that is first as is not after the next of the
+    /// Adds the points of one series from several runs, none of them empty: as much of the one that is first as is not after the next of the
     /// others, in turns. Of points that came in order that is a copy of each run as a whole.
     fn push_all(&mut self, runs: &mut Vec<Run<'_>>) {
-        runs.retain(|run| !run.times.is_empty());
         while runs.len() > 1 {
             // The run whose first point is the first of all goes to the end.
-            runs.sort_unstable_by(|a, b| match (a.first(), b.first()) {
-                (Some(a), Some(b)) => b.order(&a),
-                (a, b) => a.is_some().cmp(&b.is_some()),
-            });
+            let order =
+                |a: &Run<'_>, b: &Run<'_>| a.first().zip(b.first()).map_or(Ordering::Equal, |(a, b)| a.order(&b));
+            runs.sort_unstable_by(|a, b| order(b, a));
             let [.., second, first] = runs.as_mut_slice() else { break };
             let Some(next) = second.first() else { break };
             let (before, rest) = first.split_after(&next);
@@ -259,10 +257,11 @@ pub(super) fn is_in_order(times: &[i64], values: &[f64]) -> bool {
     (0..times.len().saturating_sub(1)).all(is_after)
 }
 
-/// A segment is merged with the one before it unless that one is this many times larger, which keeps the
-/// number of segments below `log(points)` and the merging of a point below as many times.
+/// A segment is merged with the one before it unless that one is this many times larger, which keeps the number of
+/// segments, up to [`MAX_MERGED`] points, below `log(points)` and the merging of a point below as many times.
 const GROWTH: usize = 4;
-/// Nor are segments merged into one of more points: for a while there would be twice their memory.
+/// Nor are segments merged into one of more points: for a while there would be twice their memory. Of two neighbours the
+/// points are then more than this.
 const MAX_MERGED: usize = 1 << 19;
 
 /// Segments, in the order in which they came. A clone shares them.

@@ -63,7 +63,7 @@ pub use check::CheckReport;
 pub use error::{OpenError, StoreError};
 pub use failure::Failed;
 pub use options::Options;
-pub use ownership::{LOG_ENDINGS, NOTE_ENDINGS, Ownership, beside};
+pub use ownership::{LOG_ENDINGS, NOTE_ENDINGS, Ownership, beside, remove_with_companions};
 pub use retention::{Keep, RetentionError, RetentionRule};
 pub use space::DiskFull;
 pub use sql::{MAX_SQL_BYTES, SqlError, SqlLimits};

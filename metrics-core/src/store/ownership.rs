@@ -32,6 +32,15 @@ pub(super) const MARK_ENDING: &str = ".mark";
 /// What the last checkpoint wrote over.
 pub(super) const BLOCKS_ENDING: &str = ".blocks";
 
+/// Removes a store's file and all that DuckDB and an engine leave beside it, as far as it is there and can be removed: of a
+/// copy that nobody has open.
+pub fn remove_with_companions(path: &Path) {
+    for ending in LOG_ENDINGS.into_iter().chain(NOTE_ENDINGS).chain(["", ".partial", ".lock"]) {
+        let _ = std::fs::remove_file(beside(path, ending));
+    }
+    let _ = std::fs::remove_dir_all(beside(path, ".tmp"));
+}
+
 /// The file with the same name and an ending more.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

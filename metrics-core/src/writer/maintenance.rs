@@ -199,13 +199,19 @@ mod tests {
         store.commit(connection, Commit { series: new, rows, ..Commit::default() }, at > 0).expect("commits");
     }
 
-    #[test]
-    fn a_writer_waits_for_its_points_to_be_in_chunks_and_not_for_all_that_the_thread_does() {
+    /// A store with a sealed memtable of ten points.
+    fn sealed_store() -> (tempfile::TempDir, Store, Connection) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (store, _) = Store::open(&folder.path().join("m.duckdb"), Options::default()).expect("opens");
         let connection = store.database.connect().expect("connects");
         commit_and_seal(&store, &connection, 0);
         commit_and_seal(&store, &connection, 100);
+        (folder, store, connection)
+    }
+
+    #[test]
+    fn a_writer_waits_for_its_points_to_be_in_chunks_and_not_for_all_that_the_thread_does() {
+        let (_folder, store, connection) = sealed_store();
         let maintenance = Maintenance::default();
         std::thread::scope(|scope| {
             let (sender, waited) = channel();
@@ -229,11 +235,7 @@ mod tests {
 
     #[test]
     fn points_that_are_sealed_while_chunks_are_written_anew_follow_after_the_first_of_them() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (store, _) = Store::open(&folder.path().join("m.duckdb"), Options::default()).expect("opens");
-        let connection = store.database.connect().expect("connects");
-        commit_and_seal(&store, &connection, 0);
-        commit_and_seal(&store, &connection, 100);
+        let (_folder, store, connection) = sealed_store();
         store.flush_sealed(&connection).expect("moves them");
         commit_and_seal(&store, &connection, 200);
         let chunk = Arc::clone(&store.snapshot().chunks[0]);

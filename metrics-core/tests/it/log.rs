@@ -1,5 +1,6 @@
 //! The write-ahead log has a bound, also while somebody reads for long.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics_core::{Batch, Engine, Options, Per, Point, QueryError, QueryRequest, SqlLimits, Timestamp, WriteError};
@@ -16,6 +17,16 @@ fn batch(number: i64) -> Batch {
     (0..2_000).map(|at| point(at).expect("valid")).collect()
 }
 
+/// A statement that runs for so many seconds, until it is ended for that.
+fn read_for(seconds: u64, engine: &Engine) -> JoinHandle<()> {
+    let engine = engine.clone();
+    std::thread::spawn(move || {
+        let slow = "SELECT sum(a.value * b.value * c.value) FROM points a, points b, points c";
+        let limits = SqlLimits { timeout: Duration::from_secs(seconds), ..SqlLimits::default() };
+        engine.sql(slow, &limits).expect_err("it takes longer than it may");
+    })
+}
+
 #[test]
 fn a_long_reader_neither_lets_the_log_grow_without_end_nor_stops_writes_for_good() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -23,14 +34,7 @@ fn a_long_reader_neither_lets_the_log_grow_without_end_nor_stops_writes_for_good
     let options = Options { sql: true, wal_limit_bytes: LIMIT_BYTES, head_points: 10_000, ..Options::default() };
     let engine = Engine::open_with(folder.path().join("m.duckdb"), options).expect("opens");
     engine.write(batch(0)).expect("open").wait().expect("stored");
-    let reader = {
-        let engine = engine.clone();
-        std::thread::spawn(move || {
-            let slow = "SELECT sum(a.value * b.value * c.value) FROM points a, points b, points c";
-            let limits = SqlLimits { timeout: Duration::from_secs(8), ..SqlLimits::default() };
-            engine.sql(slow, &limits).expect_err("it takes longer than it may")
-        })
-    };
+    let reader = read_for(8, &engine);
     let (mut stored, mut refused, mut longest, mut number) = (1_u64, 0_u64, 0, 1);
     let mut write = |stored: &mut u64, refused: &mut u64| {
         match engine.write(batch(number)).expect("open").wait() {
@@ -69,14 +73,7 @@ fn a_checkpoint_that_a_query_held_up_is_made_up_for_without_another_write() {
     let engine = Engine::open_with(folder.path().join("m.duckdb"), options).expect("opens");
     let write = |number| engine.write(batch(number)).expect("open").wait().expect("stored");
     write(0);
-    let reader = {
-        let engine = engine.clone();
-        std::thread::spawn(move || {
-            let slow = "SELECT sum(a.value * b.value * c.value) FROM points a, points b, points c";
-            let limits = SqlLimits { timeout: Duration::from_secs(6), ..SqlLimits::default() };
-            engine.sql(slow, &limits).expect_err("it takes longer than it may")
-        })
-    };
+    let reader = read_for(6, &engine);
     let mut number = 1;
     while !reader.is_finished() && number < 40 {
         write(number);

@@ -9,15 +9,14 @@ mod times;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
 use crate::binary::BinaryArgs;
 use crate::http::Connection;
-use crate::say;
 use crate::server::{Launch, Server};
+use crate::{joined, say};
 use load::{FORMATS, Load};
 use sample::Sample;
 use times::Times;
@@ -96,7 +95,7 @@ fn under_load(args: &Args, launch: &Launch, server: &Server) -> anyhow::Result<R
     let began = Instant::now();
     std::thread::scope(|scope| {
         let writers = FORMATS.each_ref().map(|format| scope.spawn(|| load.write_before(format)));
-        writers.into_iter().try_for_each(ended)
+        writers.into_iter().try_for_each(joined)
     })?;
     let before = load.acknowledged.load(Ordering::Relaxed);
     say(format_args!("{before} points from before in {:.0} s", began.elapsed().as_secs_f64()));
@@ -110,7 +109,7 @@ fn under_load(args: &Args, launch: &Launch, server: &Server) -> anyhow::Result<R
             writers.iter().any(|writer| writer.is_finished()) || asker.is_finished()
         });
         stop.store(true, Ordering::Relaxed);
-        writers.into_iter().chain([asker]).try_for_each(ended)?;
+        writers.into_iter().chain([asker]).try_for_each(joined)?;
         samples
     })?;
     Ok(Run {
@@ -125,11 +124,6 @@ fn under_load(args: &Args, launch: &Launch, server: &Server) -> anyhow::Result<R
         refused: load.refused.load(Ordering::Relaxed),
         late: load.late.load(Ordering::Relaxed),
     })
-}
-
-/// What a client that has ended has to say.
-fn ended(client: ScopedJoinHandle<'_, anyhow::Result<()>>) -> anyhow::Result<()> {
-    client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))
 }
 
 /// Takes samples until the time is over or a client has ended before it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::ledger::{Ledger, Post};
 use crate::http::Connection;
+use crate::joined;
 
 const JSON: &str = "application/json";
 /// Time from a refusal to the next post.
@@ -93,9 +94,7 @@ impl<'a> Load<'a> {
             let clients: Vec<_> = (0..clients).map(|client| scope.spawn(move || self.run(client))).collect();
             let acted = act();
             self.stop.store(true, Ordering::Relaxed);
-            for client in clients {
-                client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))?;
-            }
+            clients.into_iter().try_for_each(joined)?;
             acted
         })
     }

@@ -45,16 +45,15 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
     let mut random = context.random(2);
     let mut parts = Vec::new();
 
-    let (begun, mut tally) = (Instant::now(), Tally::default());
+    let mut tally = Tally::default();
     for length in (before..log.len()).step_by(if context.quick { QUICK_STEP } else { 1 }) {
         let damage = |copy: &Path| std::fs::write(log_of(copy), &log[..length]);
         one(context, &store, &format!("the log cut at {length} of {}", log.len()), damage, &mut tally)?;
     }
-    tally.took = begun.elapsed();
     parts.push(("the log cut at every byte of its last three commits".to_owned(), tally));
     say("damage: cuts done");
 
-    let (begun, mut tally) = (Instant::now(), Tally::default());
+    let mut tally = Tally::default();
     for _ in 0..flips {
         let (at, bit) = (random.random_range(0..log.len()), random.random_range(0..8));
         let damage = |copy: &Path| {
@@ -64,12 +63,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
         };
         one(context, &store, &format!("bit {bit} of byte {at} of the log flipped"), damage, &mut tally)?;
     }
-    tally.took = begun.elapsed();
     parts.push(("a bit of the log flipped".to_owned(), tally));
     say("damage: flips in the log done");
 
     let file = std::fs::read(store.path())?;
-    let (begun, mut tally) = (Instant::now(), Tally::default());
+    let mut tally = Tally::default();
     for _ in 0..flips {
         let (at, bit) = (random.random_range(0..file.len()), random.random_range(0..8));
         let damage = |copy: &Path| {
@@ -79,7 +77,6 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<(String, Tally)>> {
         };
         one(context, &store, &format!("bit {bit} of byte {at} of the file flipped"), damage, &mut tally)?;
     }
-    tally.took = begun.elapsed();
     parts.push(("a bit of the file flipped".to_owned(), tally));
     Ok(parts)
 }
@@ -98,6 +95,7 @@ fn one(
     damage: impl FnOnce(&Path) -> std::io::Result<()>,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
+    let begun = Instant::now();
     let folder = context.folder.join("damaged");
     let _ = std::fs::remove_dir_all(&folder);
     let copy = copy_store(store.path(), &folder)?;
@@ -145,5 +143,6 @@ fn one(
             tally.fail(format!("{what}: refused, but what was damaged is not there any more as it was"));
         }
     }
+    tally.took += begun.elapsed();
     Ok(())
 }

@@ -15,8 +15,8 @@ use super::store::Store;
 use super::trace::{self, Event};
 use super::tracer::recorder;
 use super::verify::verify_posts;
-use crate::say;
 use crate::server::{Launch, Server};
+use crate::{joined, say};
 
 /// Clients that write at the same time, and how many posts of up to so many points each sends.
 const CLIENTS: u64 = 3;
@@ -79,7 +79,7 @@ fn record(store: &Store) -> anyhow::Result<(Vec<Event>, Answers)> {
                 })
             })
             .collect();
-        clients.into_iter().try_for_each(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")))
+        clients.into_iter().try_for_each(joined)
     })?;
     server.signal("TERM")?;
     anyhow::ensure!(server.wait_at_most(Duration::from_secs(60))?.is_some(), "SIGTERM ends the server");
