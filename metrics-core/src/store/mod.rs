@@ -274,6 +274,10 @@ impl Store {
         let Some(picked) = compaction::pick_merge(&self.current.load().chunks, self.options.chunk_points) else {
             return Ok(false);
         };
+        // What a merge writes goes into the log: over its bound, and held up, it would only grow.
+        if self.owes_checkpoint() && self.wal_bytes() > self.options.wal_limit_bytes {
+            return Ok(false);
+        }
         // A merge makes reading faster; it can wait until there is room for both the old chunks and the new one.
         let points: u64 = picked.iter().map(|chunk| chunk.points).sum();
         if let Err(full) = self.space.take(points.saturating_mul(MERGED_POINT_BYTES), self.wal_bytes()) {
